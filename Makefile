@@ -1,0 +1,64 @@
+# Two commands do everything: `make demo` and `make test`. Needs Python 3.11 or later, make and git.
+
+PYTHON ?= python3
+PORT   ?= 8000
+SERVE  ?= 1
+VENV   := .venv
+BIN    := $(VENV)/bin
+WORKERS ?= 2
+
+export PORT
+
+.PHONY: help demo test run check bench soak lock clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+
+# One stamp file for all that is installed; it is made again when a list of requirements changes.
+INSTALLED := $(VENV)/.installed$(if $(DATABASE_URL),,-embedded)
+$(INSTALLED): requirements.txt requirements-dev.txt requirements-embedded.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Milestreak needs Python 3.11 or later, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo 'Could not make a virtual environment: on Debian and Ubuntu install the package python3-venv.'; rm -rf $(VENV); exit 1; }
+	@echo 'Installing what requirements.txt and requirements-dev.txt pin ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+ifndef DATABASE_URL
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: -r requirements-embedded.txt || { echo 'There is no embedded PostgreSQL for this platform. Install PostgreSQL 15 or later and set DATABASE_URL=postgres://user:password@host:5432/name'; exit 1; }
+endif
+	@touch $@
+
+# A checkout is for trying and developing until somebody says otherwise: the environment beats this file.
+.env:
+	@echo 'DEBUG=true' > .env
+
+demo: $(INSTALLED) .env ## play the published cases over HTTP, then serve (SERVE=0: only play)
+	@$(BIN)/python manage.py demo --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
+
+run: $(INSTALLED) .env ## serve API, docs page and admin on PORT (8000)
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py collectstatic --no-input --verbosity 0
+	@$(BIN)/gunicorn --config config/gunicorn.py config.wsgi
+
+test: $(INSTALLED) .env ## the whole suite on a real PostgreSQL
+	@$(BIN)/python -m pytest -n auto
+
+check: $(INSTALLED) .env ## format, lint, types, missing migrations, deploy check, OpenAPI
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python -m tests.deploy_check
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file .openapi.yaml
+
+bench: $(INSTALLED) .env ## figures of this machine, written to docs/benchmarks.md
+	@$(BIN)/python -m pytest tests/benchmarks -p no:randomly -n 0 -m benchmark -s
+
+soak: $(INSTALLED) .env ## the long random and race runs, result written to docs/testing.md
+	@$(BIN)/python -m pytest tests/properties tests/concurrency -n auto -m 'soak or not browser' --soak
+
+lock: $(INSTALLED) ## pin the requirements anew
+	@for list in requirements requirements-dev requirements-embedded; do \
+	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url $$list.in -o $$list.txt || exit 1; done
+
+clean: ## remove what was installed and built (not .data, the database)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .static .openapi.yaml

@@ -1,0 +1,56 @@
+from django.db import models
+
+
+class Source(models.TextChoices):
+    """Through which door a change came."""
+
+    API = "API", "API"
+    ADMIN = "ADMIN", "Admin"
+    COMMAND = "COMMAND", "Command"
+
+
+class Effective(models.TextChoices):
+    NOW = "now", "Now"
+    END_OF_CYCLE = "endOfCycle", "At the end of the running cycle"
+
+
+class ReceiptKind(models.TextChoices):
+    ENROLLED = "ENROLLED", "Enrolled"
+    REENROLLED = "REENROLLED", "Re-enrolled"
+    UNENROLLED = "UNENROLLED", "Unenrolled"
+    LEAVE_SCHEDULED = "LEAVE_SCHEDULED", "Leave scheduled"
+    LEAVE_CANCELLED = "LEAVE_CANCELLED", "Leave cancelled"
+    UNENROLMENT_UNDONE = "UNENROLMENT_UNDONE", "Unenrolment undone"
+
+
+class Verdict(models.TextChoices):
+    """What an enrolment change means for one cycle (domain.md 5)."""
+
+    KEPT = "kept", "Kept"
+    LEFT_REWARD_KEPT = "left_reward_kept", "Left, reward kept"
+    LEFT_REWARD_FORFEITED = "left_reward_forfeited", "Left, reward forfeited"
+    LEFT = "left", "Left"
+    NOT_MEMBER = "not_member", "Not a member"
+    MEMBER = "member", "Member"
+
+
+class LevelVerdict(models.TextChoices):
+    KEPT = "kept", "Kept"
+    NOT_REACHED = "not_reached", "Not reached"
+
+
+class NotCounted(models.TextChoices):
+    """Why an activity did not count (domain.md 6)."""
+
+    NO_TARGET = "no_target", "No target of the brand matches it"
+    NO_CYCLE = "no_cycle", "No cycle contains the instant it occurred"
+    TARGET_INACTIVE = "target_inactive", "The target or its group is inactive"
+    NOT_ENROLLED = "not_enrolled", "The customer is not a member of that cycle"
+    CYCLE_NOT_BEGUN = "cycle_not_begun", "The cycle has not begun"
+    CYCLE_CLOSED = "cycle_closed", "The cycle is closed"
+    IN_FUTURE = "in_future", "It lies more than 5 minutes ahead"
+    WHILE_AWAY = "while_away", "It lies between a leave and the next enrolment"
+    BEFORE_ENROLMENT = "before_enrolment", "It lies before the enrolment"
+    DUPLICATE = "duplicate", "The same event was sent before"
+    EVENT_ID_CONFLICT = "event_id_conflict", "The event id was used for another content"
+    UNKNOWN_CUSTOMER = "unknown_customer", "The brand has no such customer"

@@ -1,0 +1,288 @@
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Coalesce
+
+from enrollments.enums import NotCounted, ReceiptKind, Source, Verdict
+from targets.models import Brand, Customer, Target
+from targets.models.programme import MAX_CYCLES
+
+# Longer than any calendar: one participation's cycles and the next one's never meet in one number line.
+CYCLES_APART = 4096
+
+
+class Participation(models.Model):
+    """One customer in one target, made by the first enrolment. This is the row that is locked."""
+
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="participations")
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="participations")
+    run_number = models.PositiveSmallIntegerField(default=1, help_text="The current run.")
+    first_enrolled_at = models.DateTimeField()
+    changed_at = models.DateTimeField(help_text="Instant of the last change; the next one is never before it.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["customer", "target"], name="participation_unique"),
+            models.CheckConstraint(condition=Q(run_number__gte=1), name="participation_run_positive"),
+            models.CheckConstraint(
+                condition=Q(changed_at__gte=F("first_enrolled_at")), name="participation_changed_after_enrolling"
+            ),
+        ]
+        permissions = [
+            ("enroll", "Can enrol customers"),
+            ("unenroll", "Can unenrol customers"),
+            ("record_activity", "Can record activities"),
+            ("set_clock", "Can set the clock of a sandbox brand"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer} in {self.target}"
+
+
+class Run(models.Model):
+    """The count a streak is on. Milestones stay in run 1."""
+
+    participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="runs")
+    number = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["participation", "number"], name="run_unique"),
+            models.CheckConstraint(condition=Q(number__gte=1), name="run_number_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Run {self.number}"
+
+
+class Stay(models.Model):
+    """One continuous membership: cycles [first_cycle, end_cycle), open while end_cycle is empty (domain.md 2).
+
+    Open: neither end_cycle nor left_at nor leaves_after. Scheduled: end_cycle and leaves_after; he is out from
+    the end of cycle `leaves_after` on, without anybody doing anything. Left: end_cycle and left_at.
+    """
+
+    participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="stays")
+    run_number = models.PositiveSmallIntegerField()
+    first_cycle = models.PositiveSmallIntegerField()
+    end_cycle = models.PositiveSmallIntegerField(null=True, blank=True)
+    enrolled_at = models.DateTimeField()
+    left_at = models.DateTimeField(null=True, blank=True)
+    leaves_after = models.PositiveSmallIntegerField(null=True, blank=True)
+    leave_receipt = models.OneToOneField(
+        "Receipt", null=True, blank=True, on_delete=models.PROTECT, related_name="ended_stay"
+    )
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            # Serves "his open stay".
+            models.UniqueConstraint(
+                fields=["participation"],
+                condition=Q(end_cycle=None),
+                name="stay_one_open",
+                violation_error_message="The customer is already enrolled.",
+            ),
+            models.CheckConstraint(
+                condition=Q(first_cycle__gte=1, first_cycle__lte=MAX_CYCLES), name="stay_first_cycle_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(end_cycle=None) | Q(end_cycle__gte=F("first_cycle"), end_cycle__lte=MAX_CYCLES + 1),
+                name="stay_ends_after_start",
+            ),
+            models.CheckConstraint(
+                condition=Q(end_cycle=None, left_at=None, leaves_after=None, leave_receipt=None)
+                | Q(end_cycle__isnull=False, left_at=None, leaves_after__isnull=False, leave_receipt__isnull=False)
+                | Q(end_cycle__isnull=False, left_at__isnull=False, leaves_after=None, leave_receipt__isnull=False),
+                name="stay_open_scheduled_or_left",
+                violation_error_message="A stay is open, or its leave is scheduled, or it was left.",
+            ),
+            models.CheckConstraint(
+                condition=Q(left_at=None) | Q(left_at__gte=F("enrolled_at")), name="stay_left_after_enrolling"
+            ),
+            # Participation and cycle in one range of numbers, so that core GiST can hold it. An empty stay is an
+            # empty range and overlaps nothing.
+            ExclusionConstraint(
+                name="stays_never_overlap",
+                expressions=[
+                    (
+                        Func(
+                            F("participation") * Value(CYCLES_APART) + F("first_cycle"),
+                            F("participation") * Value(CYCLES_APART) + Coalesce(F("end_cycle"), Value(CYCLES_APART - 1)),
+                            function="int8range",
+                        ),
+                        "&&",
+                    )
+                ],
+                violation_error_message="Two stays of a customer in a target never cover the same cycle.",
+            ),
+        ]
+        indexes = [
+            # Every operation: the stays of a participation.
+            models.Index(fields=["participation", "id"], name="stay_by_participation"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Cycles {self.first_cycle} to {'...' if self.end_cycle is None else self.end_cycle - 1}"
+
+    def covers(self, cycle_number: int) -> bool:
+        return self.first_cycle <= cycle_number and (self.end_cycle is None or cycle_number < self.end_cycle)
+
+
+class Progress(models.Model):
+    """What a customer has reached in one cycle of one run: adjustment plus everything counted."""
+
+    participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="progress")
+    run_number = models.PositiveSmallIntegerField()
+    cycle_number = models.PositiveSmallIntegerField()
+    value = models.DecimalField(max_digits=20, decimal_places=3, default=0)
+    adjustment = models.DecimalField(
+        max_digits=20, decimal_places=3, default=0, help_text="What a balance set at enrolling added to the activities."
+    )
+    balance_at = models.DateTimeField(null=True, blank=True, help_text="When a balance was last set.")
+    achieved_at = models.DateTimeField(null=True, blank=True, help_text="When the value reached the target value.")
+
+    class Meta:
+        verbose_name_plural = "progress"
+        ordering = ["run_number", "cycle_number"]
+        constraints = [
+            # Serves every read and write of progress.
+            models.UniqueConstraint(fields=["participation", "run_number", "cycle_number"], name="progress_unique"),
+            models.CheckConstraint(
+                condition=Q(cycle_number__gte=1, cycle_number__lte=MAX_CYCLES), name="progress_cycle_range"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Activity(models.Model):
+    """An event of a customer, stored once with what became of it. Its (brand, event id) is remembered for ever."""
+
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="activities")
+    event_id = models.CharField(max_length=200)
+    event_name = models.CharField(max_length=100)
+    occurred_at = models.DateTimeField()
+    amount = models.DecimalField(max_digits=18, decimal_places=3, null=True, blank=True)
+    quantity = models.DecimalField(max_digits=18, decimal_places=3, null=True, blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
+    recorded_at = models.DateTimeField()
+    not_counted = models.CharField(
+        max_length=20, blank=True, choices=NotCounted.choices, help_text="Why it counted for no target at all."
+    )
+
+    class Meta:
+        verbose_name_plural = "activities"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["brand", "event_id"],
+                name="activity_event_once",
+                violation_error_message="This event was recorded already.",
+            ),
+        ]
+        indexes = [
+            # Admin: what a customer did, newest first.
+            models.Index(fields=["customer", "-occurred_at"], name="activity_by_customer"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_name} {self.event_id}"
+
+
+class ActivityOutcome(models.Model):
+    """What one activity did in one participation: counted in a cycle, or why not."""
+
+    activity = models.ForeignKey(Activity, on_delete=models.PROTECT, related_name="outcomes")
+    participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="outcomes")
+    run_number = models.PositiveSmallIntegerField(null=True, blank=True)
+    cycle_number = models.PositiveSmallIntegerField(null=True, blank=True)
+    reason = models.CharField(max_length=20, blank=True, choices=NotCounted.choices)
+    delta = models.DecimalField(max_digits=18, decimal_places=3, default=0)
+    value = models.DecimalField(max_digits=20, decimal_places=3, default=0, help_text="The cycle's value afterwards.")
+    achieved = models.BooleanField(default=False, help_text="Whether the cycle stands achieved afterwards.")
+    grant_ids = ArrayField(models.BigIntegerField(), default=list, blank=True)
+
+    class Meta:
+        constraints = [
+            # Serves "the first outcome" of a repeated event.
+            models.UniqueConstraint(fields=["activity", "participation"], name="outcome_unique"),
+            models.CheckConstraint(
+                condition=Q(reason="", run_number__isnull=False, cycle_number__isnull=False) | ~Q(reason="") & Q(delta=0),
+                name="outcome_counted_or_reason",
+            ),
+        ]
+        indexes = [
+            # Integrity check: what was counted for a cycle of a participation.
+            models.Index(
+                fields=["participation", "run_number", "cycle_number"], name="outcome_counted", condition=Q(reason="")
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_reason_display() if self.reason else f"+{self.delta}"
+
+
+class Receipt(models.Model):
+    """The immutable account of one enrolment change.
+
+    Stored is what cannot be derived later; the list of cycles is rendered from it (api.md 7), so writing costs the
+    same for 5 and for 100 cycles. A row is only ever added.
+    """
+
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
+    participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="receipts")
+    stay = models.ForeignKey(Stay, on_delete=models.PROTECT, related_name="receipts")
+    kind = models.CharField(max_length=20, choices=ReceiptKind.choices)
+    undoes = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by")
+    batch_id = models.UUIDField(null=True, blank=True)
+    effective_at = models.DateTimeField()
+    recorded_at = models.DateTimeField()
+    source = models.CharField(max_length=8, choices=Source.choices)
+    actor = models.CharField(max_length=150)
+    reason = models.CharField(max_length=500, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    # As decided:
+    run_number = models.PositiveSmallIntegerField()
+    streak_count = models.PositiveSmallIntegerField(default=0)
+    cycle_count = models.PositiveSmallIntegerField(help_text="Number of cycles of the programme then.")
+    from_cycle = models.PositiveSmallIntegerField(help_text="The first cycle that the change is about.")
+    first_cycle = models.PositiveSmallIntegerField()
+    end_cycle_before = models.PositiveSmallIntegerField(null=True, blank=True)
+    end_cycle = models.PositiveSmallIntegerField(null=True, blank=True)
+    running_cycle = models.PositiveSmallIntegerField(null=True, blank=True, help_text="The cycle running or next then.")
+    running_value = models.DecimalField(max_digits=20, decimal_places=3, null=True, blank=True)
+    running_verdict = models.CharField(max_length=24, blank=True, choices=Verdict.choices)
+    running_achieved_at = models.DateTimeField(null=True, blank=True)
+    ignored_fields = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    # Feeds are read in order of (transaction, id): see docs/architecture.md, "Feeds".
+    transaction_id = models.BigIntegerField(editable=False)
+
+    class Meta:
+        constraints = [
+            # Aim of the composite foreign key of a stay: the receipt in force set just this end.
+            models.UniqueConstraint(fields=["id", "stay", "end_cycle"], name="receipt_end_key"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["UNENROLLED", "LEAVE_SCHEDULED"], end_cycle__isnull=False)
+                | ~Q(kind__in=["UNENROLLED", "LEAVE_SCHEDULED"]),
+                name="receipt_of_leaving_has_end",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind__in=["LEAVE_CANCELLED", "UNENROLMENT_UNDONE"]) | Q(undoes__isnull=False),
+                name="receipt_of_undoing_names_what",
+            ),
+        ]
+        indexes = [
+            # GET /v3/receipts
+            models.Index(fields=["brand", "transaction_id", "id"], name="receipt_feed"),
+            # GET enrollments and the admin: receipts of a participation.
+            models.Index(fields=["participation", "id"], name="receipt_by_participation"),
+            models.Index(fields=["batch_id"], name="receipt_by_batch", condition=Q(batch_id__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"Receipt {self.pk}: {self.get_kind_display()}"

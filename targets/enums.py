@@ -1,0 +1,40 @@
+from django.db import models
+
+
+class TrackingType(models.TextChoices):
+    DEFAULT = "DEFAULT", "Milestone"
+    STREAKS = "STREAKS", "Streak"
+    NON_CONTINUOUS_STREAKS = "NON_CONTINUOUS_STREAKS", "Non-continuous streak"
+
+
+class EvaluationType(models.TextChoices):
+    FIXED_CALENDAR_WINDOW = "FIXED_CALENDAR_WINDOW", "The same calendar for everybody"
+
+
+class FrequencyType(models.TextChoices):
+    DAILY = "DAILY", "Daily"
+    WEEKLY = "WEEKLY", "Weekly"
+    MONTHLY = "MONTHLY", "Monthly"
+    QUARTERLY = "QUARTERLY", "Quarterly"
+    HALF_YEARLY = "HALF_YEARLY", "Half-yearly"
+    YEARLY = "YEARLY", "Yearly"
+    CUSTOM = "CUSTOM", "Custom"
+
+
+class Kpi(models.TextChoices):
+    """What a cycle adds up (domain.md 6); on the wire `targetType`."""
+
+    COUNT = "COUNT", "Number of activities"
+    SALES = "SALES", "Sum of amounts"
+
+
+class Allocation(models.TextChoices):
+    IMMEDIATE = "IMMEDIATE", "As soon as the target is reached"
+    PERIOD_END = "PERIOD_END", "When the cycle closes"
+
+
+class SecretForm(models.TextChoices):
+    """In which form an API user sends his secret as Basic password."""
+
+    PLAIN = "PLAIN", "The secret itself"
+    MD5_HEX = "MD5_HEX", "Lower-case hex MD5 of the secret (published clients)"

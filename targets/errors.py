@@ -1,0 +1,106 @@
+"""Every refusal of Milestreak: its code, its HTTP status, its sentence.
+
+This table is the only place where codes are written; the API, the commands and the docs read it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a code means: `status` is the HTTP status, `meaning` what docs and default messages say."""
+
+    code: int
+    status: int
+    meaning: str
+
+
+class ErrorCode(Enum):
+    ALREADY_ENROLLED = Refusal(310119, 409, "The customer is already enrolled in the target.")
+    NOT_ENROLLED = Refusal(310126, 409, "The customer is not enrolled in the target.")
+    CUSTOMER_NOT_FOUND = Refusal(310011, 404, "Invalid user id: this brand has no such customer.")
+    TARGET_GROUP_NOT_FOUND = Refusal(310017, 404, "Target group not found or inactive.")
+    TARGET_NOT_FOUND = Refusal(310018, 404, "Target not found, inactive, or not in this target group.")
+    CYCLE_NOT_FOUND = Refusal(310019, 404, "Target period not found: unknown, over, or none left.")
+    NAME_TAKEN = Refusal(310069, 409, "A name is already used: of a group, target or level in the brand, or of a period in the group.")
+    IMPOSSIBLE_COMBINATION = Refusal(310033, 400, "Impossible combination of entity, type, kind, window or allocation.")
+    INVALID_INPUT = Refusal(300004, 400, "Invalid input.")
+    NOT_A_SANDBOX = Refusal(300011, 409, "The brand is not a sandbox: its clock cannot be set.")
+    NOT_AUTHENTICATED = Refusal(4010, 401, "Credentials are missing or wrong.")
+    NOT_PERMITTED = Refusal(4000, 403, "The API user lacks the permission for this call.")
+    NOT_FOUND = Refusal(4040, 404, "No such resource.")
+    METHOD_NOT_ALLOWED = Refusal(4050, 405, "The resource does not answer to this method.")
+    BODY_TOO_LARGE = Refusal(4130, 413, "The body is too large.")
+    UNSUPPORTED_MEDIA_TYPE = Refusal(4150, 415, "The body must be application/json.")
+    INTERNAL_ERROR = Refusal(5000, 500, "An error of ours. Quote the request id when you report it.")
+    UNAVAILABLE = Refusal(5030, 503, "Cannot serve now. Try again after the time in Retry-After.")
+
+
+class WarningCode(Enum):
+    REWARD_FORFEITED = (310201, "A period-end reward is forfeited by this unenrolment.")
+    FIELD_IGNORED = (310202, "A field was ignored that would have mattered.")
+
+
+class DomainError(Exception):
+    """A refusal of an operation: nothing was changed. `field` is the path of the input field at fault."""
+
+    error: ErrorCode = ErrorCode.INVALID_INPUT
+
+    def __init__(self, message: str = "", *, field: str | None = None) -> None:
+        self.message = message or self.error.value.meaning
+        self.field = field
+        super().__init__(self.message)
+
+
+class InvalidInput(DomainError):
+    error = ErrorCode.INVALID_INPUT
+
+
+class CustomerNotFound(DomainError):
+    error = ErrorCode.CUSTOMER_NOT_FOUND
+
+
+class TargetGroupNotFound(DomainError):
+    error = ErrorCode.TARGET_GROUP_NOT_FOUND
+
+
+class TargetNotFound(DomainError):
+    error = ErrorCode.TARGET_NOT_FOUND
+
+
+class CycleNotFound(DomainError):
+    error = ErrorCode.CYCLE_NOT_FOUND
+
+
+class NameTaken(DomainError):
+    error = ErrorCode.NAME_TAKEN
+
+
+class ImpossibleCombination(DomainError):
+    error = ErrorCode.IMPOSSIBLE_COMBINATION
+
+
+class NotASandbox(DomainError):
+    error = ErrorCode.NOT_A_SANDBOX
+
+
+class AlreadyEnrolled(DomainError):
+    error = ErrorCode.ALREADY_ENROLLED
+
+
+class NotEnrolled(DomainError):
+    error = ErrorCode.NOT_ENROLLED
+
+
+class StaleInstant(DomainError):
+    """The participation changed after `at`, or the cycle has closed meanwhile (domain.md 3).
+
+    The door takes a fresh now and runs the operation once more; a second time means "try again later".
+    """
+
+    error = ErrorCode.UNAVAILABLE
+
+    def __init__(self, at: datetime) -> None:
+        super().__init__(f"Something newer than {at.isoformat()} was recorded meanwhile. Try again.")

@@ -1,0 +1,15 @@
+from targets.models.brand import ApiUser, Brand
+from targets.models.customer import Customer
+from targets.models.programme import MAX_VALUE, Cycle, StreakLevel, Target, TargetGroup, TargetValue
+
+__all__ = [
+    "MAX_VALUE",
+    "ApiUser",
+    "Brand",
+    "Customer",
+    "Cycle",
+    "StreakLevel",
+    "Target",
+    "TargetGroup",
+    "TargetValue",
+]

@@ -1,0 +1,67 @@
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Lower
+
+from targets.enums import SecretForm
+
+
+def validate_time_zone(name: str) -> None:
+    if name not in available_timezones():
+        raise ValidationError(f"{name!r} is not an IANA time zone such as Europe/Berlin or Asia/Kolkata.")
+
+
+class Brand(models.Model):
+    """The tenant. Owns customers, target groups and API users; nothing crosses a brand."""
+
+    name = models.CharField(max_length=200)
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
+    sandbox = models.BooleanField(
+        default=False, editable=False, help_text="Has a clock that stands still and can be set. Fixed when made."
+    )
+    clock_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="What a sandbox takes for now; empty: the real time."
+    )
+    is_active = models.BooleanField(default=True, help_text="API users of an inactive brand are refused.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                Lower("name"), name="brand_name_unique", violation_error_message="A brand of this name exists."
+            ),
+            models.CheckConstraint(
+                condition=models.Q(clock_at=None) | models.Q(sandbox=True),
+                name="brand_clock_only_in_sandbox",
+                violation_error_message="Only a sandbox brand has a clock that can be set.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiUser(models.Model):
+    """A Django user who may use the API of one brand. The secret itself is never stored (api.md 2)."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_user")
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="api_users")
+    secret_form = models.CharField(max_length=8, choices=SecretForm.choices, default=SecretForm.PLAIN)
+    secret_digest = models.CharField(max_length=64, editable=False)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "API user"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(secret_digest__regex=r"^[0-9a-f]{64}$"),
+                name="api_user_secret_is_a_digest",
+                violation_error_message="Only a digest of the secret is stored.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} ({self.brand})"
