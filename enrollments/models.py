@@ -5,6 +5,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce
 
 from enrollments.enums import NotCounted, ReceiptKind, Source, Verdict
+from targets.feeds import TransactionId
 from targets.models import Brand, Customer, Target
 from targets.models.programme import MAX_CYCLES
 
@@ -260,7 +261,7 @@ class Receipt(models.Model):
     running_achieved_at = models.DateTimeField(null=True, blank=True)
     ignored_fields = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     # Feeds are read in order of (transaction, id): see docs/architecture.md, "Feeds".
-    transaction_id = models.BigIntegerField(editable=False)
+    transaction_id = models.BigIntegerField(editable=False, db_default=TransactionId())
 
     class Meta:
         constraints = [

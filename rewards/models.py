@@ -3,6 +3,7 @@ from django.db.models import F, Q
 
 from rewards.enums import RewardKind
 from targets.enums import Allocation
+from targets.feeds import TransactionId
 from targets.models import Brand, Customer, StreakLevel, Target
 
 
@@ -61,7 +62,7 @@ class Grant(models.Model):
     achieved_at = models.DateTimeField()
     granted_at = models.DateTimeField()
     # Feeds are read in order of (transaction, id): see docs/architecture.md, "Feeds".
-    transaction_id = models.BigIntegerField(editable=False)
+    transaction_id = models.BigIntegerField(editable=False, db_default=TransactionId())
 
     class Meta:
         constraints = [

@@ -3,7 +3,6 @@
 from django.db import migrations
 
 ADD = """
-ALTER TABLE enrollments_receipt ALTER COLUMN transaction_id SET DEFAULT pg_current_xact_id()::text::bigint;
 ALTER TABLE enrollments_participation ADD CONSTRAINT participation_customer_in_brand
   FOREIGN KEY (brand_id, customer_id) REFERENCES targets_customer (brand_id, id);
 ALTER TABLE enrollments_participation ADD CONSTRAINT participation_target_in_brand
@@ -28,7 +27,6 @@ ALTER TABLE enrollments_progress DROP CONSTRAINT progress_of_a_run;
 ALTER TABLE enrollments_stay DROP CONSTRAINT stay_of_a_run;
 ALTER TABLE enrollments_participation DROP CONSTRAINT participation_target_in_brand;
 ALTER TABLE enrollments_participation DROP CONSTRAINT participation_customer_in_brand;
-ALTER TABLE enrollments_receipt ALTER COLUMN transaction_id DROP DEFAULT;
 """
 
 

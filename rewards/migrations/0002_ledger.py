@@ -3,7 +3,6 @@
 from django.db import migrations
 
 ADD = """
-ALTER TABLE rewards_grant ALTER COLUMN transaction_id SET DEFAULT pg_current_xact_id()::text::bigint;
 ALTER TABLE rewards_grant ADD CONSTRAINT grant_customer_in_brand
   FOREIGN KEY (brand_id, customer_id) REFERENCES targets_customer (brand_id, id);
 ALTER TABLE rewards_grant ADD CONSTRAINT grant_target_in_brand
@@ -21,7 +20,6 @@ DROP TRIGGER append_only ON rewards_grant;
 DROP FUNCTION refuse_change();
 ALTER TABLE rewards_grant DROP CONSTRAINT grant_target_in_brand;
 ALTER TABLE rewards_grant DROP CONSTRAINT grant_customer_in_brand;
-ALTER TABLE rewards_grant ALTER COLUMN transaction_id DROP DEFAULT;
 """
 
 
