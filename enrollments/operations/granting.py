@@ -1,0 +1,88 @@
+"""Achievements and the grants that follow at once, in the transaction of what achieved them."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from enrollments.decisions import chain_through
+from enrollments.models import Participation, Progress, Stay
+from enrollments.queries import promised_reward, streak
+from rewards.models import Grant, Reward
+from targets.enums import Allocation
+from targets.models import StreakLevel, Target
+
+
+def settle(
+    *,
+    participation: Participation,
+    target: Target,
+    progress: Progress,
+    target_value: Decimal,
+    stays: list[Stay],
+    at: datetime,
+) -> list[Grant]:
+    """Judge the value of `progress` (domain.md 6), save it, and give what is due at once.
+
+    An IMMEDIATE achievement is final. A PERIOD_END one follows the value until the cycle closes. Returns the grants
+    given now. The caller holds the lock of the participation.
+    """
+    newly_achieved = progress.achieved_at is None and progress.value >= target_value
+    if newly_achieved:
+        progress.achieved_at = at
+    elif target.allocation == Allocation.PERIOD_END and progress.value < target_value:
+        progress.achieved_at = None
+    progress.save()
+    if not newly_achieved or target.allocation == Allocation.PERIOD_END:
+        return []
+    if target.target_group.is_streak:
+        return _grant_levels(participation, target, progress, stays, at)
+    reward = promised_reward(target)
+    already = Grant.objects.filter(
+        customer=participation.customer_id, target=target, cycle_number=progress.cycle_number, level=None
+    ).exists()
+    return [] if reward is None or already else [_grant(participation, target, progress, reward, None, at)]
+
+
+def _grant_levels(
+    participation: Participation, target: Target, progress: Progress, stays: list[Stay], at: datetime
+) -> list[Grant]:
+    """Every level up to the length of the chain that contains the achieved cycle, once in a run."""
+    state = streak(participation, target, progress.run_number, at, stays)
+    count = chain_through(progress.cycle_number, state.achieved, state.missed)
+    granted = Grant.objects.filter(
+        customer=participation.customer_id, target=target, run_number=progress.run_number, level__isnull=False
+    ).values("level")
+    levels = StreakLevel.objects.filter(target_group=target.target_group_id, target_count__lte=count)
+    rewards = {
+        reward.level_id: reward for reward in Reward.objects.filter(target=target, level__isnull=False, retired_at=None)
+    }
+    return [
+        _grant(participation, target, progress, rewards[level.pk], level, at)
+        for level in levels.exclude(pk__in=granted).order_by("target_count")
+        if level.pk in rewards
+    ]
+
+
+def _grant(
+    participation: Participation,
+    target: Target,
+    progress: Progress,
+    reward: Reward,
+    level: StreakLevel | None,
+    at: datetime,
+) -> Grant:
+    return Grant.objects.create(
+        brand_id=participation.brand_id,
+        customer_id=participation.customer_id,
+        target=target,
+        cycle_number=progress.cycle_number,
+        run_number=progress.run_number,
+        level=level,
+        allocation=target.allocation,
+        reward=reward,
+        reward_name=reward.name,
+        reward_kind=reward.kind,
+        reward_value=reward.value,
+        reward_payload=reward.payload,
+        achieved_at=progress.achieved_at,
+        granted_at=at,
+    )

@@ -1,0 +1,78 @@
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from enrollments.decisions import CycleState, shown_count
+from enrollments.models import Participation, Progress, Stay
+from rewards.models import Grant, Reward
+from targets.enums import TrackingType
+from targets.models import Cycle, Target, TargetValue
+
+
+def out_since(stay: Stay, cycle_ends: dict[int, datetime]) -> datetime | None:
+    """The instant from which he is out: of leaving, or the end of the cycle for a scheduled leave."""
+    return stay.left_at if stay.leaves_after is None else cycle_ends[stay.leaves_after]
+
+
+def scheduled_end(stay: Stay, target: Target) -> datetime:
+    """The end of the cycle after which a scheduled leave takes effect."""
+    return Cycle.objects.values_list("ends_at", flat=True).get(
+        target_group=target.target_group_id, number=stay.leaves_after
+    )
+
+
+def is_current(stay: Stay, target: Target, at: datetime) -> bool:
+    """Whether he counts as enrolled by this stay at `at`: open, or its scheduled leave lies ahead."""
+    if stay.end_cycle is None:
+        return True
+    return stay.leaves_after is not None and at < scheduled_end(stay, target)
+
+
+def promised_reward(target: Target, level_id: int | None = None) -> Reward | None:
+    return Reward.objects.filter(target=target, level=level_id, retired_at=None).first()
+
+
+def cycle_state(participation: Participation, target: Target, run_number: int, cycle: Cycle) -> CycleState:
+    """What is known of `cycle` now, in one statement for each table whatever the number of cycles."""
+    progress = Progress.objects.filter(
+        participation=participation, run_number=run_number, cycle_number=cycle.number
+    ).first()
+    granted = Grant.objects.filter(
+        customer_id=participation.customer_id, target=target, cycle_number=cycle.number, level=None
+    ).exists()
+    return CycleState(
+        value=progress.value if progress else Decimal(0),
+        target_value=TargetValue.objects.values_list("value", flat=True).get(target=target, cycle=cycle),
+        achieved_at=progress.achieved_at if progress else None,
+        is_granted=granted,
+    )
+
+
+@dataclass(frozen=True)
+class Streak:
+    """Cycles of one run: achieved ones, and those missed (a member of, ended, not achieved)."""
+
+    achieved: frozenset[int]
+    missed: frozenset[int]
+
+    @property
+    def count(self) -> int:
+        return shown_count(self.achieved, self.missed)
+
+
+def streak(participation: Participation, target: Target, run_number: int, at: datetime, stays: Iterable[Stay]) -> Streak:
+    """The state of a run at `at`, in one statement for achievements and one for the calendar."""
+    achieved = frozenset(
+        Progress.objects.filter(
+            participation=participation, run_number=run_number, achieved_at__isnull=False
+        ).values_list("cycle_number", flat=True)
+    )
+    if target.target_group.tracking_type == TrackingType.NON_CONTINUOUS_STREAKS:
+        return Streak(achieved, frozenset())
+    ended = Cycle.objects.filter(target_group=target.target_group_id, ends_at__lte=at).values_list("number", flat=True)
+    of_run = [stay for stay in stays if stay.run_number == run_number]
+    missed = frozenset(
+        number for number in ended if number not in achieved and any(stay.covers(number) for stay in of_run)
+    )
+    return Streak(achieved, missed)
