@@ -1,15 +1,16 @@
-"""Locks, in the one order in which they are taken: participation first, then the cycle's bar (domain.md 3)."""
+"""Locks, in the one order in which they are taken: participation first, then the calendar (domain.md 3)."""
 
 from datetime import datetime
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 from enrollments.models import Participation
 from targets.errors import StaleInstant
-from targets.models import Customer, Cycle, Target
+from targets.models import Customer, Cycle, Target, TargetGroup
 
-# First key of the advisory locks on cycles; the second is derived from the cycle's id.
-CYCLE_BAR = 0x4D53
+# First key of the advisory locks on calendars; the second is derived from the target group's id.
+CALENDAR = 0x4D53
 
 
 def lock_participation(customer: Customer, target: Target, at: datetime) -> Participation | None:
@@ -27,21 +28,40 @@ def lock_participation(customer: Customer, target: Target, at: datetime) -> Part
     return participation
 
 
-def share_cycle(cycle: Cycle) -> Cycle:
-    """Keep the closing job from barring `cycle` until this transaction ends, and read anew whether it has.
+def share_calendar(target_group: TargetGroup | int) -> None:
+    """Keep the closing job from barring any cycle of the group until this transaction ends.
 
-    A lock of the transaction, not of the session, so that it works behind PgBouncer. The re-read is a statement of
-    its own: only a snapshot taken after the lock sees what the closing job committed before it.
+    Whatever is to be known of a cycle's `closed_at` is read after this, in a statement of its own: only a snapshot
+    taken after the lock sees what the closing job committed before it. A lock of the transaction, not of the
+    session, so that it works behind PgBouncer.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", [CYCLE_BAR, cycle.pk % 2**31])
-    cycle.refresh_from_db(fields=["closed_at", "closes_at", "starts_at", "ends_at"])
+    _advisory("pg_advisory_xact_lock_shared", target_group)
+
+
+def bar_calendar(target_group: TargetGroup | int) -> None:
+    """Wait for everybody who writes in the group's cycles, and keep new ones out until this transaction ends."""
+    _advisory("pg_advisory_xact_lock", target_group)
+
+
+def share_running_cycle(target_group: TargetGroup, at: datetime) -> Cycle | None:
+    """The first cycle that ends after `at`, with the calendar shared; None when the programme is over.
+
+    Raises `StaleInstant` if that cycle or a later one was closed: then `at` lies in a past that has been paid.
+    """
+    share_calendar(target_group)
+    closed = Cycle.objects.filter(target_group=target_group, number__gte=OuterRef("number"), closed_at__isnull=False)
+    cycle = (
+        Cycle.objects.filter(target_group=target_group, ends_at__gt=at)
+        .annotate(is_past=Exists(closed))
+        .order_by("ends_at")
+        .first()
+    )
+    if cycle is not None and cycle.is_past:
+        raise StaleInstant(at)
     return cycle
 
 
-def bar_cycle(cycle: Cycle) -> Cycle:
-    """Wait for everybody who writes progress of `cycle` and keep new ones out until this transaction ends."""
+def _advisory(function: str, target_group: TargetGroup | int) -> None:
+    key = target_group if isinstance(target_group, int) else target_group.pk
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [CYCLE_BAR, cycle.pk % 2**31])
-    cycle.refresh_from_db(fields=["closed_at", "closes_at"])
-    return cycle
+        cursor.execute(f"SELECT {function}(%s, %s)", [CALENDAR, key % 2**31])

@@ -5,7 +5,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce
 
 from enrollments.enums import NotCounted, ReceiptKind, Source, Verdict
-from targets.feeds import TransactionId
+from targets.feeds import Snapshot, TransactionId
 from targets.models import Brand, Customer, Target
 from targets.models.programme import MAX_CYCLES
 
@@ -28,7 +28,8 @@ class Participation(models.Model):
             models.UniqueConstraint(fields=["customer", "target"], name="participation_unique"),
             models.CheckConstraint(condition=Q(run_number__gte=1), name="participation_run_positive"),
             models.CheckConstraint(
-                condition=Q(changed_at__gte=F("first_enrolled_at")), name="participation_changed_after_enrolling"
+                condition=Q(changed_at__gte=F("first_enrolled_at")),
+                name="participation_changed_after_enrolling",
             ),
         ]
         permissions = [
@@ -96,8 +97,18 @@ class Stay(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(end_cycle=None, left_at=None, leaves_after=None, leave_receipt=None)
-                | Q(end_cycle__isnull=False, left_at=None, leaves_after__isnull=False, leave_receipt__isnull=False)
-                | Q(end_cycle__isnull=False, left_at__isnull=False, leaves_after=None, leave_receipt__isnull=False),
+                | Q(
+                    end_cycle__isnull=False,
+                    left_at=None,
+                    leaves_after__isnull=False,
+                    leave_receipt__isnull=False,
+                )
+                | Q(
+                    end_cycle__isnull=False,
+                    left_at__isnull=False,
+                    leaves_after=None,
+                    leave_receipt__isnull=False,
+                ),
                 name="stay_open_scheduled_or_left",
                 violation_error_message="A stay is open, or its leave is scheduled, or it was left.",
             ),
@@ -112,7 +123,8 @@ class Stay(models.Model):
                     (
                         Func(
                             F("participation") * Value(CYCLES_APART) + F("first_cycle"),
-                            F("participation") * Value(CYCLES_APART) + Coalesce(F("end_cycle"), Value(CYCLES_APART - 1)),
+                            F("participation") * Value(CYCLES_APART)
+                            + Coalesce(F("end_cycle"), Value(CYCLES_APART - 1)),
                             function="int8range",
                         ),
                         "&&",
@@ -141,7 +153,10 @@ class Progress(models.Model):
     cycle_number = models.PositiveSmallIntegerField()
     value = models.DecimalField(max_digits=20, decimal_places=3, default=0)
     adjustment = models.DecimalField(
-        max_digits=20, decimal_places=3, default=0, help_text="What a balance set at enrolling added to the activities."
+        max_digits=20,
+        decimal_places=3,
+        default=0,
+        help_text="What a balance set at enrolling added to the activities.",
     )
     balance_at = models.DateTimeField(null=True, blank=True, help_text="When a balance was last set.")
     achieved_at = models.DateTimeField(null=True, blank=True, help_text="When the value reached the target value.")
@@ -174,7 +189,10 @@ class Activity(models.Model):
     attributes = models.JSONField(default=dict, blank=True)
     recorded_at = models.DateTimeField()
     not_counted = models.CharField(
-        max_length=20, blank=True, choices=NotCounted.choices, help_text="Why it counted for no target at all."
+        max_length=20,
+        blank=True,
+        choices=NotCounted.choices,
+        help_text="Why it counted for no target at all.",
     )
 
     class Meta:
@@ -213,14 +231,17 @@ class ActivityOutcome(models.Model):
             # Serves "the first outcome" of a repeated event.
             models.UniqueConstraint(fields=["activity", "participation"], name="outcome_unique"),
             models.CheckConstraint(
-                condition=Q(reason="", run_number__isnull=False, cycle_number__isnull=False) | ~Q(reason="") & Q(delta=0),
+                condition=Q(reason="", run_number__isnull=False, cycle_number__isnull=False)
+                | ~Q(reason="") & Q(delta=0),
                 name="outcome_counted_or_reason",
             ),
         ]
         indexes = [
             # Integrity check: what was counted for a cycle of a participation.
             models.Index(
-                fields=["participation", "run_number", "cycle_number"], name="outcome_counted", condition=Q(reason="")
+                fields=["participation", "run_number", "cycle_number"],
+                name="outcome_counted",
+                condition=Q(reason=""),
             ),
         ]
 
@@ -262,6 +283,8 @@ class Receipt(models.Model):
     ignored_fields = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     # Feeds are read in order of (transaction, id): see docs/architecture.md, "Feeds".
     transaction_id = models.BigIntegerField(editable=False, db_default=TransactionId())
+    # Tells which grants were known: see enrollments/receipts.py.
+    snapshot = models.TextField(editable=False, db_default=Snapshot())
 
     class Meta:
         constraints = [

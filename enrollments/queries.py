@@ -61,7 +61,9 @@ class Streak:
         return shown_count(self.achieved, self.missed)
 
 
-def streak(participation: Participation, target: Target, run_number: int, at: datetime, stays: Iterable[Stay]) -> Streak:
+def streak(
+    participation: Participation, target: Target, run_number: int, at: datetime, stays: Iterable[Stay]
+) -> Streak:
     """The state of a run at `at`, in one statement for achievements and one for the calendar."""
     achieved = frozenset(
         Progress.objects.filter(

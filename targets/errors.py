@@ -24,7 +24,11 @@ class ErrorCode(Enum):
     TARGET_GROUP_NOT_FOUND = Refusal(310017, 404, "Target group not found or inactive.")
     TARGET_NOT_FOUND = Refusal(310018, 404, "Target not found, inactive, or not in this target group.")
     CYCLE_NOT_FOUND = Refusal(310019, 404, "Target period not found: unknown, over, or none left.")
-    NAME_TAKEN = Refusal(310069, 409, "A name is already used: of a group, target or level in the brand, or of a period in the group.")
+    NAME_TAKEN = Refusal(
+        310069,
+        409,
+        "A name is already used: of a group, target or level in the brand, or of a period in the group.",
+    )
     IMPOSSIBLE_COMBINATION = Refusal(310033, 400, "Impossible combination of entity, type, kind, window or allocation.")
     INVALID_INPUT = Refusal(300004, 400, "Invalid input.")
     NOT_A_SANDBOX = Refusal(300011, 409, "The brand is not a sandbox: its clock cannot be set.")

@@ -1,6 +1,6 @@
 """Feeds that skip nothing: rows are ordered by the transaction that wrote them, then by id."""
 
-from django.db.models import BigIntegerField, Func
+from django.db.models import BigIntegerField, Func, TextField
 
 
 class TransactionId(Func):
@@ -15,3 +15,18 @@ class FeedHorizon(Func):
 
     template = "(pg_snapshot_xmin(pg_current_snapshot())::text::bigint)"
     output_field = BigIntegerField()
+
+
+class Snapshot(Func):
+    """What the writing statement saw: `xmin:xmax:running,...`, PostgreSQL's text form; a column's default."""
+
+    template = "(pg_current_snapshot()::text)"
+    output_field = TextField()
+
+
+def is_visible(transaction_id: int, snapshot: str) -> bool:
+    """Whether a row of `transaction_id` had been committed when `snapshot` was taken."""
+    lowest, highest, running = snapshot.split(":")
+    if transaction_id < int(lowest):
+        return True
+    return transaction_id < int(highest) and str(transaction_id) not in running.split(",")

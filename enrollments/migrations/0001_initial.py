@@ -109,6 +109,7 @@ class Migration(migrations.Migration):
                 ('running_achieved_at', models.DateTimeField(blank=True, null=True)),
                 ('ignored_fields', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, size=None)),
                 ('transaction_id', models.BigIntegerField(db_default=targets.feeds.TransactionId(), editable=False)),
+                ('snapshot', models.TextField(db_default=targets.feeds.Snapshot(), editable=False)),
                 ('brand', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='targets.brand')),
                 ('participation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='receipts', to='enrollments.participation')),
                 ('undoes', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='undone_by', to='enrollments.receipt')),

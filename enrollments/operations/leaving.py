@@ -7,12 +7,12 @@ from django.db import transaction
 
 from enrollments.decisions import decide_leave
 from enrollments.enums import Effective, ReceiptKind, Source, Verdict
-from enrollments.locks import lock_participation, share_cycle
+from enrollments.locks import lock_participation, share_running_cycle
 from enrollments.models import Participation, Receipt, Stay
-from enrollments.queries import cycle_state, is_current, out_since, promised_reward, scheduled_end, streak
-from targets.errors import CycleNotFound, NotEnrolled, StaleInstant
-from targets.models import Customer, Cycle, Target
-from targets.queries import running_or_next_cycle
+from enrollments.operations.accounting import Origin, account_fields
+from enrollments.queries import cycle_state, is_current, out_since, promised_reward, scheduled_end
+from targets.errors import CycleNotFound, NotEnrolled
+from targets.models import Customer, Target
 
 
 def unenroll(
@@ -43,11 +43,9 @@ def unenroll(
             raise NotEnrolled(_why_not_enrolled(customer, target, stay))
         if effective == Effective.END_OF_CYCLE and stay.leave_receipt is not None:
             return stay.leave_receipt
-        cycle = running_or_next_cycle(target.target_group, at)
+        cycle = share_running_cycle(target.target_group, at)
         if cycle is None:
             raise CycleNotFound("Target period not found: the last period is over, nothing is left to leave.")
-        if share_cycle(cycle).closed_at is not None:
-            raise StaleInstant(at)
 
         state = cycle_state(participation, target, stay.run_number, cycle)
         leave = decide_leave(
@@ -61,7 +59,14 @@ def unenroll(
         )
         scheduled = leave.leaves_after is not None
         receipt = Receipt(
-            **_common(participation, target, stay, stays, cycle, at, by, source, reason, request_id, batch_id),
+            **account_fields(
+                Origin(at, by, source, reason, request_id, batch_id),
+                participation=participation,
+                target=target,
+                stay=stay,
+                stays=stays,
+                running=cycle,
+            ),
             kind=ReceiptKind.LEAVE_SCHEDULED if scheduled else ReceiptKind.UNENROLLED,
             from_cycle=leave.end_cycle,
             end_cycle_before=stay.end_cycle,
@@ -74,7 +79,10 @@ def unenroll(
             return receipt
         receipt.save()
         Stay.objects.filter(pk=stay.pk).update(
-            end_cycle=leave.end_cycle, left_at=leave.left_at, leaves_after=leave.leaves_after, leave_receipt=receipt
+            end_cycle=leave.end_cycle,
+            left_at=leave.left_at,
+            leaves_after=leave.leaves_after,
+            leave_receipt=receipt,
         )
         Participation.objects.filter(pk=participation.pk).update(changed_at=at)
         return receipt
@@ -100,14 +108,19 @@ def cancel_leave(
         stay = stays[-1] if stays else None
         if participation is None or stay is None or stay.leaves_after is None or at >= scheduled_end(stay, target):
             raise NotEnrolled(f"Customer {customer.customer_id} has no scheduled leave that could be cancelled.")
-        cycle = running_or_next_cycle(target.target_group, at)
+        cycle = share_running_cycle(target.target_group, at)
         if cycle is None:
             raise CycleNotFound()
-        if share_cycle(cycle).closed_at is not None:
-            raise StaleInstant(at)
         state = cycle_state(participation, target, stay.run_number, cycle)
         receipt = Receipt.objects.create(
-            **_common(participation, target, stay, stays, cycle, at, by, source, reason, request_id, None),
+            **account_fields(
+                Origin(at, by, source, reason, request_id),
+                participation=participation,
+                target=target,
+                stay=stay,
+                stays=stays,
+                running=cycle,
+            ),
             kind=ReceiptKind.LEAVE_CANCELLED,
             undoes=stay.leave_receipt,
             from_cycle=cycle.number,
@@ -122,45 +135,12 @@ def cancel_leave(
         return receipt
 
 
-def _common(
-    participation: Participation,
-    target: Target,
-    stay: Stay,
-    stays: list[Stay],
-    cycle: Cycle,
-    at: datetime,
-    by: str,
-    source: Source,
-    reason: str,
-    request_id: str,
-    batch_id: UUID | None,
-) -> dict[str, object]:
-    """What every receipt of a stay says."""
-    group = target.target_group
-    count = streak(participation, target, stay.run_number, at, stays).count if group.is_streak else 0
-    return {
-        "brand_id": participation.brand_id,
-        "participation": participation,
-        "stay": stay,
-        "batch_id": batch_id,
-        "effective_at": at,
-        "recorded_at": at,
-        "source": source,
-        "actor": by,
-        "reason": reason,
-        "request_id": request_id,
-        "run_number": stay.run_number,
-        "streak_count": count,
-        "cycle_count": group.cycle_count,
-        "first_cycle": stay.first_cycle,
-        "running_cycle": cycle.number,
-    }
-
-
 def _why_not_enrolled(customer: Customer, target: Target, stay: Stay | None) -> str:
     """The message says which: never, or when he left."""
     if stay is None:
         return f"Customer {customer.customer_id} is not enrolled in target {target.pk}: he never was."
     ends = {stay.leaves_after: scheduled_end(stay, target)} if stay.leaves_after is not None else {}
     left = out_since(stay, ends)  # type: ignore[arg-type]  # the key is not None where it is looked up
-    return f"Customer {customer.customer_id} is not enrolled in target {target.pk}: he left at {left:%Y-%m-%dT%H:%M:%S%z}."
+    return (
+        f"Customer {customer.customer_id} is not enrolled in target {target.pk}: he left at {left:%Y-%m-%dT%H:%M:%S%z}."
+    )

@@ -19,7 +19,9 @@ class Brand(models.Model):
     name = models.CharField(max_length=200)
     time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
     sandbox = models.BooleanField(
-        default=False, editable=False, help_text="Has a clock that stands still and can be set. Fixed when made."
+        default=False,
+        editable=False,
+        help_text="Has a clock that stands still and can be set. Fixed when made.",
     )
     clock_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="What a sandbox takes for now; empty: the real time."
@@ -30,7 +32,9 @@ class Brand(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                Lower("name"), name="brand_name_unique", violation_error_message="A brand of this name exists."
+                Lower("name"),
+                name="brand_name_unique",
+                violation_error_message="A brand of this name exists.",
             ),
             models.CheckConstraint(
                 condition=models.Q(clock_at=None) | models.Q(sandbox=True),
@@ -57,7 +61,7 @@ class ApiUser(models.Model):
         verbose_name = "API user"
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(secret_digest__regex=r"^[0-9a-f]{64}$"),
+                condition=models.Q(secret_digest__regex=r"^[0-9a-f]{64}$"),  # noqa: S106 - a form, no secret
                 name="api_user_secret_is_a_digest",
                 violation_error_message="Only a digest of the secret is stored.",
             )

@@ -21,9 +21,7 @@ class TargetGroup(models.Model):
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="target_groups")
     name = models.CharField(max_length=200)
     description = models.CharField(max_length=255, blank=True)
-    is_active = models.BooleanField(
-        default=True, help_text="An inactive group is frozen."
-    )
+    is_active = models.BooleanField(default=True, help_text="An inactive group is frozen.")
     tracking_type = models.CharField(max_length=24, choices=TrackingType.choices)
     evaluation_type = models.CharField(
         max_length=24, choices=EvaluationType.choices, default=EvaluationType.FIXED_CALENDAR_WINDOW
@@ -38,7 +36,8 @@ class TargetGroup(models.Model):
         default=0, help_text="Days after its end in which a cycle still accepts late activity."
     )
     counts_before_enrolment = models.BooleanField(
-        default=True, help_text="Whether activity before the first enrolment counts when it arrives afterwards."
+        default=True,
+        help_text="Whether activity before the first enrolment counts when it arrives afterwards.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -137,7 +136,9 @@ class Target(models.Model):
     is_active = models.BooleanField(default=True)
     entity = models.CharField(max_length=32, default="TRANSACTION", help_text="On the wire targetEntity.")
     kpi = models.CharField("KPI", max_length=16, choices=Kpi.choices)
-    event_name = models.CharField(max_length=100, blank=True, help_text="Counts activities of this name; empty: of any.")
+    event_name = models.CharField(
+        max_length=100, blank=True, help_text="Counts activities of this name; empty: of any."
+    )
     allocation = models.CharField(max_length=12, choices=Allocation.choices, default=Allocation.IMMEDIATE)
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -1,0 +1,54 @@
+"""What every receipt says, whatever it accounts for."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from enrollments.enums import Source
+from enrollments.models import Participation, Stay
+from enrollments.queries import streak
+from targets.models import Cycle, Target
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who asked for a change, when, through which door, and why."""
+
+    at: datetime
+    by: str
+    source: Source
+    reason: str = ""
+    request_id: str = ""
+    batch_id: UUID | None = None
+
+
+def account_fields(
+    origin: Origin,
+    *,
+    participation: Participation,
+    target: Target,
+    stay: Stay,
+    stays: list[Stay],
+    running: Cycle,
+) -> dict[str, Any]:
+    """The fields of a receipt that do not depend on its kind. `running`: the cycle running at `at`, or the next."""
+    group = target.target_group
+    count = streak(participation, target, stay.run_number, origin.at, stays).count if group.is_streak else 0
+    return {
+        "brand_id": participation.brand_id,
+        "participation": participation,
+        "stay": stay,
+        "batch_id": origin.batch_id,
+        "effective_at": origin.at,
+        "recorded_at": origin.at,
+        "source": origin.source,
+        "actor": origin.by,
+        "reason": origin.reason,
+        "request_id": origin.request_id,
+        "run_number": stay.run_number,
+        "streak_count": count,
+        "cycle_count": group.cycle_count,
+        "first_cycle": stay.first_cycle,
+        "running_cycle": running.number,
+    }

@@ -1,0 +1,243 @@
+"""Recording what customers do, and what it means for their targets (domain.md 6)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from enrollments.enums import NotCounted
+from enrollments.locks import share_calendar
+from enrollments.models import Activity, ActivityOutcome, Participation, Progress, Run, Stay
+from enrollments.operations.granting import settle
+from enrollments.queries import out_since
+from targets.enums import Kpi
+from targets.errors import StaleInstant
+from targets.models import Brand, Customer, Cycle, Target, TargetValue
+
+AHEAD_OF_NOW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class ActivityData:
+    """An activity as it is delivered. `customer_id` is the brand's number; `occurred_at` is aware."""
+
+    event_id: str
+    event_name: str
+    customer_id: int
+    occurred_at: datetime
+    amount: Decimal | None = None
+    quantity: Decimal | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What became of an activity: an outcome for each participation it matches, and what is to be said besides.
+
+    `not_counted` says why it counted for no target at all, or that it is a duplicate, whose first outcomes these are.
+    """
+
+    event_id: str
+    outcomes: tuple[ActivityOutcome, ...] = ()
+    not_counted: NotCounted | None = None
+
+
+def record_activity(*, brand: Brand, activity: ActivityData, at: datetime) -> Recorded:
+    """Store the activity with its outcome, count it where it counts, and give what it achieves (domain.md 6).
+
+    The same event again changes nothing and answers the first outcome. An unknown customer's is not remembered.
+    Raises `StaleInstant`. Everything of one activity is one transaction.
+    """
+    customer = Customer.objects.filter(brand=brand, customer_id=activity.customer_id).first()
+    if customer is None:
+        return Recorded(activity.event_id, not_counted=NotCounted.UNKNOWN_CUSTOMER)
+    with transaction.atomic():
+        stored = _store(brand, customer, activity, at)
+        if stored is None:
+            return _repeated(brand, customer, activity)
+        participations = _lock_matching(customer, activity)
+        if any(participation.changed_at > at for participation in participations):
+            raise StaleInstant(at)
+        outcomes = tuple(_apply(stored, participation, brand, at) for participation in participations)
+        if not participations:
+            stored.not_counted = _why_for_no_target(brand, activity)
+            Activity.objects.filter(pk=stored.pk).update(not_counted=stored.not_counted)
+            return Recorded(activity.event_id, not_counted=stored.not_counted)
+        return Recorded(activity.event_id, outcomes)
+
+
+def _store(brand: Brand, customer: Customer, activity: ActivityData, at: datetime) -> Activity | None:
+    """The new row; None if (brand, event id) is there. Waits for a simultaneous delivery to end."""
+    try:
+        with transaction.atomic():
+            return Activity.objects.create(
+                brand=brand,
+                customer=customer,
+                event_id=activity.event_id,
+                event_name=activity.event_name,
+                occurred_at=activity.occurred_at,
+                amount=activity.amount,
+                quantity=activity.quantity,
+                attributes=dict(activity.attributes),
+                recorded_at=at,
+            )
+    except IntegrityError as error:
+        if error.__cause__.diag.constraint_name != "activity_event_once":  # type: ignore[union-attr]  # psycopg2's
+            raise
+        return None
+
+
+def _repeated(brand: Brand, customer: Customer, activity: ActivityData) -> Recorded:
+    """Answer the first outcome if the content is the same."""
+    first = Activity.objects.get(brand=brand, event_id=activity.event_id)
+    is_same = (
+        first.customer_id == customer.pk
+        and first.event_name == activity.event_name
+        and first.occurred_at == activity.occurred_at
+        and first.amount == activity.amount
+        and first.quantity == activity.quantity
+        and first.attributes == activity.attributes
+    )
+    if not is_same:
+        return Recorded(activity.event_id, not_counted=NotCounted.EVENT_ID_CONFLICT)
+    outcomes = ActivityOutcome.objects.filter(activity=first).select_related("participation").order_by("participation")
+    return Recorded(activity.event_id, tuple(outcomes), NotCounted.DUPLICATE)
+
+
+def _lock_matching(customer: Customer, activity: ActivityData) -> list[Participation]:
+    """The participations whose target counts events of this name, locked in the order of their ids."""
+    return list(
+        Participation.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("target__target_group")
+        .filter(Q(target__event_name=activity.event_name) | Q(target__event_name=""), customer=customer)
+        .order_by("pk")
+    )
+
+
+def _why_for_no_target(brand: Brand, activity: ActivityData) -> NotCounted:
+    matching = Q(event_name=activity.event_name) | Q(event_name="")
+    exists = Target.objects.filter(matching, brand=brand).exists()
+    return NotCounted.NOT_ENROLLED if exists else NotCounted.NO_TARGET
+
+
+def _apply(activity: Activity, participation: Participation, brand: Brand, at: datetime) -> ActivityOutcome:
+    """Count the activity in one participation, or find why not; either is stored. The participation is locked."""
+    target = participation.target
+    share_calendar(target.target_group)
+    cycles = Cycle.objects.filter(target_group=target.target_group)
+    cycle = cycles.filter(starts_at__lte=activity.occurred_at, ends_at__gt=activity.occurred_at).first()
+    stays = list(Stay.objects.filter(participation=participation))
+    stay = next((stay for stay in stays if cycle is not None and stay.covers(cycle.number)), None)
+    progress = None
+    if cycle is not None and stay is not None:
+        progress = Progress.objects.filter(
+            participation=participation, run_number=stay.run_number, cycle_number=cycle.number
+        ).first()
+
+    reason = _why_not(activity, participation, brand, cycle, stay, stays, progress, at)
+    if reason is not None or cycle is None or stay is None:
+        return ActivityOutcome.objects.create(
+            activity=activity,
+            participation=participation,
+            run_number=stay.run_number if stay else None,
+            cycle_number=cycle.number if cycle else None,
+            reason=reason,
+        )
+
+    delta = change(target.kpi, activity.amount, activity.quantity)
+    progress = progress or Progress(
+        participation=participation, run_number=stay.run_number, cycle_number=cycle.number, value=Decimal(0)
+    )
+    progress.value += delta
+    grants = settle(
+        participation=participation,
+        target=target,
+        progress=progress,
+        target_value=TargetValue.objects.values_list("value", flat=True).get(target=target, cycle=cycle),
+        stays=stays,
+        at=at,
+    )
+    Participation.objects.filter(pk=participation.pk).update(changed_at=at)
+    return ActivityOutcome.objects.create(
+        activity=activity,
+        participation=participation,
+        run_number=stay.run_number,
+        cycle_number=cycle.number,
+        delta=delta,
+        value=progress.value,
+        achieved=progress.achieved_at is not None,
+        grant_ids=[grant.pk for grant in grants],
+    )
+
+
+def _why_not(
+    activity: Activity,
+    participation: Participation,
+    brand: Brand,
+    cycle: Cycle | None,
+    stay: Stay | None,
+    stays: list[Stay],
+    progress: Progress | None,
+    at: datetime,
+) -> NotCounted | None:
+    """The first reason that applies, else None (domain.md 6)."""
+    occurred_at = activity.occurred_at
+    target = participation.target
+    if not (target.is_active and target.target_group.is_active):
+        return NotCounted.TARGET_INACTIVE
+    if cycle is None:
+        return NotCounted.NO_CYCLE
+    if stay is None:
+        return NotCounted.NOT_ENROLLED
+    if cycle.starts_at > at:
+        return NotCounted.CYCLE_NOT_BEGUN
+    if cycle.closed_at is not None or at >= cycle.closes_at:
+        return NotCounted.CYCLE_CLOSED
+    is_any_instant_fine = brand.sandbox and at < cycle.ends_at
+    if occurred_at > at + AHEAD_OF_NOW and not is_any_instant_fine:
+        return NotCounted.IN_FUTURE
+    if _was_away(occurred_at, stays, target):
+        return NotCounted.WHILE_AWAY
+    if progress is not None and progress.balance_at is not None and occurred_at < progress.balance_at:
+        return NotCounted.BEFORE_ENROLMENT
+    if _was_before_run(occurred_at, participation, stay):
+        return NotCounted.BEFORE_ENROLMENT
+    return None
+
+
+def _was_away(occurred_at: datetime, stays: list[Stay], target: Target) -> bool:
+    """Between a leave and the enrolment that followed it."""
+    followed = [stay.leaves_after for stay in stays[:-1] if stay.leaves_after is not None]
+    ends = {}
+    if followed:
+        cycles = Cycle.objects.filter(target_group=target.target_group_id, number__in=followed)
+        ends = dict(cycles.values_list("number", "ends_at"))
+    for stay, following in pairwise(stays):
+        out = out_since(stay, ends)
+        if out is not None and out <= occurred_at < following.enrolled_at:
+            return True
+    return False
+
+
+def _was_before_run(occurred_at: datetime, participation: Participation, stay: Stay) -> bool:
+    """In run 1 before the first enrolment, unless the group counts that; in a later run before that began."""
+    if stay.run_number == 1:
+        counts = participation.target.target_group.counts_before_enrolment
+        return not counts and occurred_at < participation.first_enrolled_at
+    started_at = Run.objects.values_list("started_at", flat=True).get(
+        participation=participation, number=stay.run_number
+    )
+    return occurred_at < started_at
+
+
+def change(kpi: str, amount: Decimal | None, quantity: Decimal | None) -> Decimal:
+    """By how much one activity changes the value. A negative amount or quantity is a return."""
+    if kpi == Kpi.COUNT:
+        is_return = (amount is not None and amount < 0) or (quantity is not None and quantity < 0)
+        return Decimal(-1) if is_return else Decimal(1)
+    return amount if amount is not None else Decimal(0)

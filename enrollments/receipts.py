@@ -1,0 +1,198 @@
+"""Receipts as people and clients read them: every cycle and level with its verdict (domain.md 5, api.md 7).
+
+Rendered from what the receipt stores, and from grants and closed cycles as they were known when it was written.
+So the same receipt reads the same for ever. The number of statements does not depend on how many are rendered.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeVar
+
+from django.db.models import prefetch_related_objects
+
+from enrollments.enums import LevelVerdict, ReceiptKind, Verdict
+from enrollments.models import Progress, Receipt, Stay
+from rewards.models import Grant
+from targets.errors import WarningCode
+from targets.feeds import is_visible
+from targets.models import Cycle, StreakLevel, TargetValue
+
+Row = TypeVar("Row")
+
+LEAVING = (ReceiptKind.UNENROLLED, ReceiptKind.LEAVE_SCHEDULED)
+JOINING = (ReceiptKind.ENROLLED, ReceiptKind.REENROLLED)
+
+
+@dataclass(frozen=True)
+class CycleLine:
+    """One cycle of an account. `value` is None where the receipt does not speak of it."""
+
+    cycle: Cycle
+    verdict: Verdict
+    value: Decimal | None
+    target_value: Decimal
+    achieved_at: datetime | None
+    grant: Grant | None
+
+
+@dataclass(frozen=True)
+class LevelLine:
+    level: StreakLevel
+    verdict: LevelVerdict
+    grant: Grant | None
+
+
+@dataclass(frozen=True)
+class Account:
+    """A receipt with all it says. `from_cycle` is None past the last cycle: a leave at the end of the programme."""
+
+    receipt: Receipt
+    from_cycle: Cycle | None
+    cycles: list[CycleLine]
+    levels: list[LevelLine]
+    warnings: list[tuple[WarningCode, str]] = field(default_factory=list)
+
+    @property
+    def forfeited(self) -> list[CycleLine]:
+        return [line for line in self.cycles if line.verdict == Verdict.LEFT_REWARD_FORFEITED]
+
+
+def account(receipt: Receipt) -> Account:
+    """One receipt, saved or a preview."""
+    return accounts([receipt])[0]
+
+
+def accounts(receipts: Sequence[Receipt]) -> list[Account]:
+    """Many, in their order, in a constant number of statements."""
+    prefetch_related_objects(receipts, "participation__target__target_group", "participation__customer")
+    return _Renderer(receipts).render()
+
+
+class _Renderer:
+    """What the receipts need, loaded at once."""
+
+    def __init__(self, receipts: Sequence[Receipt]) -> None:
+        self.receipts = receipts
+        participations = {receipt.participation_id: receipt.participation for receipt in receipts}
+        targets = {each.target_id for each in participations.values()}
+        groups = {each.target.target_group_id for each in participations.values()}
+        self.cycles = _grouped(Cycle.objects.filter(target_group__in=groups).order_by("number"), "target_group_id")
+        self.levels = _grouped(
+            StreakLevel.objects.filter(target_group__in=groups).order_by("target_count"), "target_group_id"
+        )
+        self.target_values = {
+            (each.target_id, each.cycle_id): each.value for each in TargetValue.objects.filter(target__in=targets)
+        }
+        self.stays = _grouped(Stay.objects.filter(participation__in=participations).order_by("pk"), "participation_id")
+        self.progress = {
+            (each.participation_id, each.run_number, each.cycle_number): each
+            for each in Progress.objects.filter(participation__in=participations)
+        }
+        self.grants: dict[tuple[int, int], list[Grant]] = defaultdict(list)
+        customers = {each.customer_id for each in participations.values()}
+        for grant in Grant.objects.filter(customer__in=customers, target__in=targets).order_by("pk"):
+            self.grants[grant.customer_id, grant.target_id].append(grant)
+
+    def render(self) -> list[Account]:
+        return [self._account(receipt) for receipt in self.receipts]
+
+    def _account(self, receipt: Receipt) -> Account:
+        group_id = receipt.participation.target.target_group_id
+        cycles = [cycle for cycle in self.cycles[group_id] if cycle.number <= receipt.cycle_count]
+        grants = self._grants_known(receipt)
+        by_cycle = {grant.cycle_number: grant for grant in grants if grant.level_id is None}
+        by_level = {grant.level_id: grant for grant in grants if grant.run_number == receipt.run_number}
+        lines = [self._line(receipt, cycle, by_cycle.get(cycle.number)) for cycle in cycles]
+        return Account(
+            receipt=receipt,
+            from_cycle=next((cycle for cycle in cycles if cycle.number == receipt.from_cycle), None),
+            cycles=lines,
+            levels=[_level_line(level, by_level.get(level.pk)) for level in self.levels[group_id]],
+            warnings=_warnings(receipt, lines),
+        )
+
+    def _grants_known(self, receipt: Receipt) -> list[Grant]:
+        participation = receipt.participation
+        grants = self.grants[participation.customer_id, participation.target_id]
+        if receipt.pk is None:
+            return grants
+        return [
+            grant
+            for grant in grants
+            if grant.transaction_id == receipt.transaction_id or is_visible(grant.transaction_id, receipt.snapshot)
+        ]
+
+    def _line(self, receipt: Receipt, cycle: Cycle, grant: Grant | None) -> CycleLine:
+        stay = self._stay_then(receipt, cycle.number)
+        value = achieved_at = None
+        if cycle.number == receipt.running_cycle:
+            value, achieved_at = receipt.running_value, receipt.running_achieved_at
+        elif cycle.closes_at <= receipt.recorded_at and stay is not None:
+            # It accepts nothing any more, so today's value is the value then.
+            progress = self.progress.get((receipt.participation_id, stay.run_number, cycle.number))
+            value, achieved_at = (progress.value, progress.achieved_at) if progress else (Decimal(0), None)
+        if grant is not None:
+            achieved_at = grant.achieved_at
+        return CycleLine(
+            cycle=cycle,
+            verdict=_verdict(receipt, cycle.number, is_member=stay is not None, is_granted=grant is not None),
+            value=value,
+            target_value=self.target_values[receipt.participation.target_id, cycle.pk],
+            achieved_at=achieved_at,
+            grant=grant,
+        )
+
+    def _stay_then(self, receipt: Receipt, cycle_number: int) -> Stay | None:
+        """The stay that covered the cycle right after the change."""
+        for stay in self.stays[receipt.participation_id]:
+            if stay.pk < receipt.stay_id and stay.covers(cycle_number):
+                return stay
+        then = Stay(run_number=receipt.run_number, first_cycle=receipt.first_cycle, end_cycle=receipt.end_cycle)
+        return then if then.covers(cycle_number) else None
+
+
+def _verdict(receipt: Receipt, cycle_number: int, *, is_member: bool, is_granted: bool) -> Verdict:
+    if receipt.kind in LEAVING and receipt.end_cycle is not None and cycle_number >= receipt.end_cycle:
+        if is_granted:
+            return Verdict.LEFT_REWARD_KEPT
+        if cycle_number == receipt.running_cycle:
+            return Verdict(receipt.running_verdict)
+        return Verdict.LEFT
+    if not is_member:
+        return Verdict.NOT_MEMBER
+    joined = receipt.first_cycle
+    if receipt.kind not in JOINING and receipt.running_cycle is not None:
+        joined = max(joined, receipt.running_cycle)
+    return Verdict.MEMBER if receipt.kind not in LEAVING and cycle_number >= joined else Verdict.KEPT
+
+
+def _level_line(level: StreakLevel, grant: Grant | None) -> LevelLine:
+    return LevelLine(level, LevelVerdict.NOT_REACHED if grant is None else LevelVerdict.KEPT, grant)
+
+
+def _warnings(receipt: Receipt, lines: Iterable[CycleLine]) -> list[tuple[WarningCode, str]]:
+    warnings = [
+        (
+            WarningCode.REWARD_FORFEITED,
+            f"The reward of period {line.cycle.ref_code!r} is forfeited: the target was reached, "
+            "but the reward is given when the period ends, and the customer leaves before.",
+        )
+        for line in lines
+        if line.verdict == Verdict.LEFT_REWARD_FORFEITED
+    ]
+    kind = "streak" if receipt.participation.target.target_group.is_streak else "milestone"
+    warnings += [
+        (WarningCode.FIELD_IGNORED, f"The field {name!r} was ignored: it has no meaning for a {kind}.")
+        for name in receipt.ignored_fields
+    ]
+    return warnings
+
+
+def _grouped(rows: Iterable[Row], attribute: str) -> dict[int, list[Row]]:
+    groups: dict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[getattr(row, attribute)].append(row)
+    return groups
