@@ -1,0 +1,18 @@
+"""Settings of gunicorn: `gunicorn --config config/gunicorn.py config.wsgi`."""
+
+import os
+
+bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_WORKERS", "2"))
+threads = int(os.environ.get("WEB_THREADS", "4"))
+
+# Not preloaded: the embedded database serves as long as processes use it, and those shall be the workers.
+preload_app = False
+
+timeout = 60  # seconds without a sign of life of a worker; the database gives up after 20 (STATEMENT_TIMEOUT)
+graceful_timeout = 30  # for requests under way when the service is told to stop
+keepalive = 75  # longer than a proxy in front keeps an idle connection
+
+accesslog = "-" if os.environ.get("ACCESS_LOG") else None
+errorlog = "-"

@@ -1,0 +1,41 @@
+"""What the caller may do: one Django permission per operation."""
+
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+HANDLED_BY_GET = {"head": "get"}
+
+
+class OperationPermission(BasePermission):
+    """Asks for the permission that the view names for its action or method in `required_permissions`.
+
+    Raises `ImproperlyConfigured` where the view names none, so that none is forgotten. Needs no query after
+    `BrandBasicAuthentication`.
+    """
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not request.user or request.auth is None:
+            return False
+        operation = operation_of(request, view)
+        if operation is None:
+            return True  # no such method: the view answers 405
+        permission = getattr(view, "required_permissions", {}).get(operation)
+        if permission is None:
+            raise ImproperlyConfigured(
+                f"{type(view).__name__}.required_permissions names no permission for {operation!r}."
+            )
+        if request.user.is_superuser:
+            return True
+        granted = getattr(request.auth, "granted_permissions", None)
+        return permission in (request.user.get_all_permissions() if granted is None else granted)
+
+
+def operation_of(request: Request, view: Any) -> str | None:
+    method = (request.method or "").lower()
+    method = HANDLED_BY_GET.get(method, method)
+    if method == "options" or not hasattr(view, method):
+        return None
+    return getattr(view, "action", None) or method

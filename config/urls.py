@@ -1,0 +1,18 @@
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import TemplateView
+from drf_spectacular.views import SpectacularSwaggerView
+
+from config.schema import schema
+
+# /healthz and /readyz are answered by config.health.ProbeMiddleware; unknown paths by config.middleware.
+urlpatterns = [
+    path("", TemplateView.as_view(template_name="landing.html"), name="landing"),
+    path("admin/", admin.site.urls),
+    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("v3/schema", schema, name="schema"),
+    path("v3/", include("targets.urls")),
+    path("v3/", include("rewards.urls")),
+    path("v3/", include("enrollments.urls")),
+    path("", include("enrollments.urls_published")),
+]

@@ -1,0 +1,18 @@
+from tests import deploy_check
+
+
+def test_deploy_check_with_production_settings_and_with_weak_ones():
+    assert deploy_check.problems() == []
+
+
+def test_deploy_check_of_debug_in_production_fails():
+    result = deploy_check.check(DEBUG="true")
+
+    assert result.returncode == 1
+    assert "security.W018" in result.stderr
+
+
+def test_hosts_with_spaces_between_them_are_taken():
+    result = deploy_check.check(ALLOWED_HOSTS="example.org, example.com")
+
+    assert (result.returncode, result.stdout) == (0, "System check identified no issues (0 silenced).\n")
