@@ -15,18 +15,16 @@ def out_since(stay: Stay, cycle_ends: dict[int, datetime]) -> datetime | None:
     return stay.left_at if stay.leaves_after is None else cycle_ends[stay.leaves_after]
 
 
-def scheduled_end(stay: Stay, target: Target) -> datetime:
+def scheduled_end(leaves_after: int, target: Target) -> datetime:
     """The end of the cycle after which a scheduled leave takes effect."""
-    return Cycle.objects.values_list("ends_at", flat=True).get(
-        target_group=target.target_group_id, number=stay.leaves_after
-    )
+    return Cycle.objects.values_list("ends_at", flat=True).get(target_group=target.target_group_id, number=leaves_after)
 
 
 def is_current(stay: Stay, target: Target, at: datetime) -> bool:
     """Whether he counts as enrolled by this stay at `at`: open, or its scheduled leave lies ahead."""
     if stay.end_cycle is None:
         return True
-    return stay.leaves_after is not None and at < scheduled_end(stay, target)
+    return stay.leaves_after is not None and at < scheduled_end(stay.leaves_after, target)
 
 
 def promised_reward(target: Target, level_id: int | None = None) -> Reward | None:

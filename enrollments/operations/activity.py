@@ -146,7 +146,7 @@ def _apply(activity: Activity, participation: Participation, brand: Brand, at: d
             participation=participation,
             run_number=stay.run_number if stay else None,
             cycle_number=cycle.number if cycle else None,
-            reason=reason,
+            reason=reason or NotCounted.NOT_ENROLLED,
         )
 
     delta = change(target.kpi, activity.amount, activity.quantity)

@@ -83,6 +83,6 @@ def _grant(
         reward_kind=reward.kind,
         reward_value=reward.value,
         reward_payload=reward.payload,
-        achieved_at=progress.achieved_at,
+        achieved_at=progress.achieved_at or at,
         granted_at=at,
     )

@@ -10,7 +10,7 @@ from enrollments.enums import Effective, ReceiptKind, Source, Verdict
 from enrollments.locks import lock_participation, share_running_cycle
 from enrollments.models import Participation, Receipt, Stay
 from enrollments.operations.accounting import Origin, account_fields
-from enrollments.queries import cycle_state, is_current, out_since, promised_reward, scheduled_end
+from enrollments.queries import cycle_state, is_current, promised_reward, scheduled_end
 from targets.errors import CycleNotFound, NotEnrolled
 from targets.models import Customer, Target
 
@@ -106,7 +106,12 @@ def cancel_leave(
         participation = lock_participation(customer, target, at)
         stays = list(Stay.objects.filter(participation=participation)) if participation else []
         stay = stays[-1] if stays else None
-        if participation is None or stay is None or stay.leaves_after is None or at >= scheduled_end(stay, target):
+        if (
+            participation is None
+            or stay is None
+            or stay.leaves_after is None
+            or at >= scheduled_end(stay.leaves_after, target)
+        ):
             raise NotEnrolled(f"Customer {customer.customer_id} has no scheduled leave that could be cancelled.")
         cycle = share_running_cycle(target.target_group, at)
         if cycle is None:
@@ -139,8 +144,7 @@ def _why_not_enrolled(customer: Customer, target: Target, stay: Stay | None) -> 
     """The message says which: never, or when he left."""
     if stay is None:
         return f"Customer {customer.customer_id} is not enrolled in target {target.pk}: he never was."
-    ends = {stay.leaves_after: scheduled_end(stay, target)} if stay.leaves_after is not None else {}
-    left = out_since(stay, ends)  # type: ignore[arg-type]  # the key is not None where it is looked up
+    left = stay.left_at if stay.leaves_after is None else scheduled_end(stay.leaves_after, target)
     return (
         f"Customer {customer.customer_id} is not enrolled in target {target.pk}: he left at {left:%Y-%m-%dT%H:%M:%S%z}."
     )

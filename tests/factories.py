@@ -1,0 +1,131 @@
+"""Rows for tests. `make_programme` makes a whole programme; the rest make one row each."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import factory
+from django.contrib.auth import get_user_model
+from factory.django import DjangoModelFactory
+
+from rewards.enums import RewardKind
+from rewards.models import Reward
+from targets.access import ensure_default_access
+from targets.credentials import digest, password_to_send
+from targets.enums import Allocation, Kpi, SecretForm, TrackingType
+from targets.models import ApiUser, Brand, Customer, Cycle, StreakLevel, Target, TargetGroup, TargetValue
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+SECRET = "a-secret-of-a-test"
+
+
+class BrandFactory(DjangoModelFactory):
+    class Meta:
+        model = Brand
+
+    name = factory.Sequence(lambda n: f"Brand {n}")
+
+
+class UserFactory(DjangoModelFactory):
+    class Meta:
+        model = get_user_model()
+
+    username = factory.Sequence(lambda n: f"user{n}")
+
+
+class ApiUserFactory(DjangoModelFactory):
+    """May do everything the API offers; the secret is `SECRET`."""
+
+    class Meta:
+        model = ApiUser
+        skip_postgeneration_save = True
+
+    user = factory.SubFactory(UserFactory)
+    brand = factory.SubFactory(BrandFactory)
+    secret_form = SecretForm.PLAIN
+    secret_digest = factory.LazyAttribute(lambda each: digest(password_to_send(SECRET, each.secret_form)))
+
+    @factory.post_generation
+    def with_default_access(self, create: bool, extracted: bool | None, **kwargs: object) -> None:
+        if create and extracted is not False:
+            self.user.groups.add(ensure_default_access())
+
+
+class CustomerFactory(DjangoModelFactory):
+    class Meta:
+        model = Customer
+
+    brand = factory.SubFactory(BrandFactory)
+    customer_id = factory.Sequence(lambda n: 1000 + n)
+
+
+_numbers = iter(range(1, 10**9))
+
+
+def make_programme(
+    *,
+    brand: Brand | None = None,
+    cycles: int = 5,
+    starts_at: datetime = START,
+    cycle_length: timedelta = timedelta(days=30),
+    gap: timedelta = timedelta(0),
+    tracking_type: TrackingType = TrackingType.DEFAULT,
+    kpi: Kpi = Kpi.COUNT,
+    allocation: Allocation = Allocation.IMMEDIATE,
+    target_value: Decimal | list[Decimal] = Decimal(3),
+    levels: tuple[int, ...] = (),
+    rewarded: bool = True,
+    late_days: int = 0,
+    counts_before_enrolment: bool = True,
+    event_name: str = "purchase",
+    time_zone: str = "UTC",
+    name: str | None = None,
+) -> Target:
+    """A target in a group of its own, with cycles c1, c2, ..., values, levels and rewards of 100 points."""
+    brand = brand or BrandFactory()
+    name = name or f"Programme {next(_numbers)}"
+    group = TargetGroup.objects.create(
+        brand=brand,
+        name=name,
+        tracking_type=tracking_type,
+        time_zone=time_zone,
+        cycle_count=cycles,
+        late_days=late_days,
+        counts_before_enrolment=counts_before_enrolment,
+    )
+    target = Target.objects.create(
+        brand=brand, target_group=group, name=name, kpi=kpi, event_name=event_name, allocation=allocation
+    )
+    values = target_value if isinstance(target_value, list) else [target_value] * cycles
+    starts = [starts_at + index * (cycle_length + gap) for index in range(cycles)]
+    rows = Cycle.objects.bulk_create(
+        Cycle(
+            target_group=group,
+            number=number,
+            ref_code=f"c{number}",
+            starts_at=start,
+            ends_at=start + cycle_length,
+            closes_at=start + cycle_length + timedelta(days=late_days),
+        )
+        for number, start in enumerate(starts, 1)
+    )
+    TargetValue.objects.bulk_create(
+        TargetValue(target=target, cycle=cycle, value=value) for cycle, value in zip(rows, values, strict=True)
+    )
+    level_rows = StreakLevel.objects.bulk_create(
+        StreakLevel(brand=brand, target_group=group, name=f"{name}, level {count}", target_count=count)
+        for count in levels
+    )
+    if rewarded:
+        rewarded_levels: list[StreakLevel | None] = list(level_rows) if group.is_streak else [None]
+        Reward.objects.bulk_create(
+            Reward(
+                target=target,
+                level=level,
+                name="100 points",
+                kind=RewardKind.POINTS,
+                value=Decimal(100),
+                created_at=starts_at,
+            )
+            for level in rewarded_levels
+        )
+    return target
