@@ -60,9 +60,7 @@ def choose_service_user(directory: DataDirectory, programs: Path) -> tuple[Servi
             return user, version
         reasons.append(reason)
     if os.geteuid() != 0:
-        raise StartError(
-            f"The embedded PostgreSQL does not run here ({reasons[0]}). Please {OTHER_DATABASE}."
-        )
+        raise StartError(f"The embedded PostgreSQL does not run here ({reasons[0]}). Please {OTHER_DATABASE}.")
     raise StartError(
         f"PostgreSQL does not run as root, and {user_name(uid)}, who would run it, cannot reach "
         f"{directory.path} or {programs} ({reasons[0]}). Move the checkout and its virtual environment to "
@@ -147,9 +145,7 @@ def _keep_only(capability: int) -> None:
     header = struct.pack("=Ii", CAPABILITY_VERSION_3, 0)
     effective_permitted_inheritable = struct.pack("=6I", bit, bit, bit, 0, 0, 0)
     _check(
-        _libc.capset(
-            ctypes.create_string_buffer(header), ctypes.create_string_buffer(effective_permitted_inheritable)
-        )
+        _libc.capset(ctypes.create_string_buffer(header), ctypes.create_string_buffer(effective_permitted_inheritable))
     )
     _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0)
 

@@ -372,9 +372,7 @@ def test_postmaster_killed_over_a_busy_query_is_replaced_without_waiting_for_it(
     visitor, busy = site.visitor(), site.visitor()
     make_table_with_row(visitor)
     busy.ask("rows('SELECT count(*) FROM generate_series(1, 100000000000)')")
-    running = (
-        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%generate_series(1, 1%' AND state = 'active'"
-    )
+    running = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%generate_series(1, 1%' AND state = 'active'"
     wait_until(lambda: visitor.query(f"{running} AND pid <> pg_backend_pid()") == [[1]])
 
     os.kill(site.postmaster_pid(), signal.SIGKILL)

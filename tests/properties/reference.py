@@ -552,8 +552,7 @@ class Reference:
             return {}
         run = self._stays[-1].run
         return {
-            level: "kept" if ("level", run, level) in self._grants else "not_reached"
-            for level in self.programme.levels
+            level: "kept" if ("level", run, level) in self._grants else "not_reached" for level in self.programme.levels
         }
 
     def _write_receipt(self, at: datetime, verdicts: dict[int, str]) -> Outcome:
