@@ -66,7 +66,7 @@ class Programme:
                 raise ValueError(f"cycle {cycle.number} starts, ends and closes in this order")
             if cycle.target_value <= 0:
                 raise ValueError(f"cycle {cycle.number} has nothing to reach")
-        for earlier, later in zip(self.cycles, self.cycles[1:]):
+        for earlier, later in zip(self.cycles, self.cycles[1:], strict=False):
             if later.starts_at < earlier.ends_at:
                 raise ValueError(f"cycle {later.number} starts before {earlier.number} ends")
 
@@ -396,7 +396,7 @@ class Reference:
 
     def _was_away(self, occurred_at: datetime) -> bool:
         """From a leave on, and before the enrolment that followed it."""
-        for stay, following in zip(self._stays, self._stays[1:]):
+        for stay, following in zip(self._stays, self._stays[1:], strict=False):
             if stay.left_at <= occurred_at < following.enrolled_at:
                 return True
         return False
@@ -413,7 +413,7 @@ class Reference:
         """Run 1: before the first enrolment, unless the group counts that. Later runs: before they began."""
         if run == 1 and self.programme.counts_before_enrolment:
             return False
-        began_at = [stay.enrolled_at for stay in self._stays if stay.run == run][0]
+        began_at = next(stay.enrolled_at for stay in self._stays if stay.run == run)
         return occurred_at < began_at
 
     def _change(self, amount: Decimal) -> Decimal:
@@ -453,9 +453,9 @@ class Reference:
         granted_before = self.grants()
         self._facts.append(fact)
 
-        if self.programme.allocation == "IMMEDIATE" and not was_achieved:
-            if self._is_achieved(fact.run, fact.cycle):
-                self._grant_achievement(fact.run, fact.cycle, fact.recorded_at)
+        is_new = not was_achieved and self._is_achieved(fact.run, fact.cycle)
+        if self.programme.allocation == "IMMEDIATE" and is_new:
+            self._grant_achievement(fact.run, fact.cycle, fact.recorded_at)
         return self.grants() - granted_before
 
     # Grants (domain.md 6)
