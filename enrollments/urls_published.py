@@ -1,3 +1,14 @@
-from django.urls import URLPattern, URLResolver
+"""The calls of one target; the published clients leave the prefix /v3 out."""
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import path
+
+from enrollments.api.views import TargetEnrollmentViewSet
+
+TARGET = "targetGroups/<str:group_id>/targets/<str:target_id>"
+
+urlpatterns = [
+    path(f"{TARGET}/unEnroll", TargetEnrollmentViewSet.as_view({"post": "unenroll"})),
+    path(f"{TARGET}/unEnroll/preview", TargetEnrollmentViewSet.as_view({"post": "preview"})),
+    path(f"{TARGET}/unEnroll/cancel", TargetEnrollmentViewSet.as_view({"post": "cancel"})),
+    path(f"{TARGET}/enroll", TargetEnrollmentViewSet.as_view({"post": "enroll"})),
+]

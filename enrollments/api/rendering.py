@@ -1,0 +1,137 @@
+"""Our own answers as JSON (api.md 7)."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from enrollments.models import Receipt, Stay
+from enrollments.operations import Recorded
+from enrollments.receipts import Account, CycleLine, LevelLine
+from rewards.models import Grant
+from targets.answers import Notice
+from targets.models import Cycle, Target
+
+
+def instant(value: datetime | None) -> str | None:
+    return None if value is None else value.isoformat()
+
+
+def amount(value: Decimal | None) -> Decimal | None:
+    """Three places, as a JSON number."""
+    return None if value is None else value.quantize(Decimal("0.001"))
+
+
+def period_json(cycle: Cycle | None) -> dict[str, Any] | None:
+    return None if cycle is None else {"id": cycle.pk, "number": cycle.number, "refCode": cycle.ref_code}
+
+
+def cycle_line_json(line: CycleLine) -> dict[str, Any]:
+    return {
+        "periodId": line.cycle.pk,
+        "number": line.cycle.number,
+        "refCode": line.cycle.ref_code,
+        "startDate": instant(line.cycle.starts_at),
+        "endDate": instant(line.cycle.ends_at),
+        "verdict": line.verdict.value,
+        "value": amount(line.value),
+        "targetValue": amount(line.target_value),
+        "achievedAt": instant(line.achieved_at),
+        "grantId": line.grant.pk if line.grant else None,
+    }
+
+
+def level_line_json(line: LevelLine) -> dict[str, Any]:
+    return {
+        "streakId": line.level.pk,
+        "name": line.level.name,
+        "targetCountOfSequence": line.level.target_count,
+        "verdict": line.verdict.value,
+        "grantId": line.grant.pk if line.grant else None,
+    }
+
+
+def notices(account: Account) -> list[Notice]:
+    return [Notice(code, message) for code, message in account.warnings]
+
+
+def receipt_json(account: Account, *, is_preview: bool = False) -> dict[str, Any]:
+    receipt: Receipt = account.receipt
+    participation = receipt.participation
+    return {
+        "receiptId": None if is_preview else receipt.pk,
+        "kind": receipt.kind,
+        "undoes": receipt.undoes_id,
+        "batchId": str(receipt.batch_id) if receipt.batch_id else None,
+        "customerId": participation.customer.customer_id,
+        "targetGroupId": participation.target.target_group_id,
+        "targetId": participation.target_id,
+        "effectiveAt": instant(receipt.effective_at),
+        "recordedAt": instant(receipt.recorded_at),
+        "source": receipt.source,
+        "actor": receipt.actor,
+        "reason": receipt.reason,
+        "requestId": receipt.request_id,
+        "fromPeriod": period_json(account.from_cycle),
+        "run": receipt.run_number,
+        "streakCount": receipt.streak_count,
+        "cycles": [cycle_line_json(line) for line in account.cycles],
+        "levels": [level_line_json(line) for line in account.levels],
+        "warnings": [notice.as_json() for notice in notices(account)],
+    }
+
+
+def grant_json(grant: Grant, target: Target, cycle: Cycle) -> dict[str, Any]:
+    return {
+        "grantId": grant.pk,
+        "customerId": grant.customer.customer_id,
+        "targetGroupId": target.target_group_id,
+        "targetId": grant.target_id,
+        "periodId": cycle.pk,
+        "periodRefCode": cycle.ref_code,
+        "streakId": grant.level_id,
+        "streakName": grant.level.name if grant.level else None,
+        "run": grant.run_number,
+        "allocation": grant.allocation,
+        "reward": {
+            "name": grant.reward_name,
+            "kind": grant.reward_kind,
+            "value": amount(grant.reward_value),
+            "payload": grant.reward_payload,
+        },
+        "achievedAt": instant(grant.achieved_at),
+        "grantedAt": instant(grant.granted_at),
+    }
+
+
+def stay_json(stay: Stay, unenrolled_at: datetime | None, refs: dict[int, str], reason: str | None) -> dict[str, Any]:
+    """`endPeriod` is the first cycle he is no longer in; null while there is none."""
+    return {
+        "firstPeriod": refs.get(stay.first_cycle),
+        "endPeriod": None if stay.end_cycle is None else refs.get(stay.end_cycle),
+        "enrolledAt": instant(stay.enrolled_at),
+        "unenrolledAt": instant(unenrolled_at),
+        "reason": reason,
+        "run": stay.run_number,
+    }
+
+
+def recorded_json(recorded: Recorded, period_ids: dict[tuple[int, int], int]) -> dict[str, Any]:
+    """`period_ids` maps (target id, cycle number) to the id of the period."""
+    counted, not_counted = [], []
+    for outcome in recorded.outcomes:
+        target_id = outcome.participation.target_id
+        if outcome.reason:
+            not_counted.append({"targetId": target_id, "reason": str(outcome.reason)})
+            continue
+        counted.append(
+            {
+                "targetId": target_id,
+                "periodId": period_ids[target_id, outcome.cycle_number or 0],
+                "value": amount(outcome.value),
+                "achieved": outcome.achieved,
+                "grants": list(outcome.grant_ids),
+            }
+        )
+    if recorded.not_counted is not None:
+        not_counted.append({"targetId": None, "reason": recorded.not_counted.value})
+    return {"eventId": recorded.event_id, "counted": counted, "notCounted": not_counted}

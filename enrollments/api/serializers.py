@@ -1,0 +1,58 @@
+"""What the calls of enrolling and unenrolling take."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+from enrollments.enums import Effective
+from targets.fields import AmountField, CustomerIdField, InstantField, ReasonField, StrictSerializer, TextField
+
+
+class LeaveSerializer(serializers.Serializer[Any]):
+    """A published record: other fields change nothing and are passed over."""
+
+    customerId = CustomerIdField(help_text="The customer to unenrol.")  # noqa: N815 - the name on the wire
+    reason = ReasonField(required=False, default="", help_text="Why; kept on the receipt.")
+    effective = serializers.ChoiceField(
+        choices=Effective.choices,
+        required=False,
+        default=Effective.NOW,
+        help_text="At once, or at the end of the running cycle.",
+    )
+
+
+class EnrollSerializer(serializers.Serializer[Any]):
+    customerId = CustomerIdField(help_text="The customer to enrol.")  # noqa: N815 - the name on the wire
+    periodName = TextField(  # noqa: N815 - the name on the wire
+        required=False, allow_null=True, default=None, max_length=100, help_text="The period to join; else the running."
+    )
+    initialBalance = AmountField(  # noqa: N815 - the name on the wire
+        required=False, allow_null=True, default=None, min_value=0, help_text="The milestone's value at this instant."
+    )
+    resetStreakStatus = serializers.BooleanField(  # noqa: N815 - the name on the wire
+        required=False, allow_null=True, default=False, help_text="Open the next run of a streak."
+    )
+
+
+class ActivitySerializer(StrictSerializer):
+    eventId = TextField(max_length=200, help_text="Yours, unique in the brand.")  # noqa: N815 - on the wire
+    eventName = TextField(max_length=100, help_text="Which targets count it.")  # noqa: N815 - on the wire
+    customerId = CustomerIdField()  # noqa: N815 - on the wire
+    occurredAt = InstantField()  # noqa: N815 - on the wire
+    amount = AmountField(required=False, allow_null=True, default=None)
+    quantity = AmountField(required=False, allow_null=True, default=None)
+    attributes = serializers.DictField(required=False, default=dict)
+
+
+class ClockSerializer(StrictSerializer):
+    now = InstantField(help_text="The instant the sandbox is to take for now.")
+
+
+def single_record(data: Any) -> Any:
+    """The one record of a published body: an array of exactly one, or the bare object."""
+    if isinstance(data, Mapping):
+        return data
+    if not isinstance(data, list) or len(data) != 1 or not isinstance(data[0], Mapping):
+        raise serializers.ValidationError('Send an array of exactly one record, such as [{"customerId": 1}].')
+    return data[0]
