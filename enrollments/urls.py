@@ -1,3 +1,9 @@
 from django.urls import include, path
 
-urlpatterns = [path("", include("enrollments.urls_published"))]
+from enrollments.api.views import ActivitiesView, ClockView
+
+urlpatterns = [
+    path("", include("enrollments.urls_published")),
+    path("activities", ActivitiesView.as_view()),
+    path("clock", ClockView.as_view()),
+]

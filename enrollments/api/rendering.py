@@ -4,12 +4,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from enrollments.models import Receipt, Stay
 from enrollments.operations import Recorded
 from enrollments.receipts import Account, CycleLine, LevelLine
-from rewards.models import Grant
 from targets.answers import Notice
-from targets.models import Cycle, Target
+from targets.models import Cycle
 
 
 def instant(value: datetime | None) -> str | None:
@@ -55,7 +53,7 @@ def notices(account: Account) -> list[Notice]:
 
 
 def receipt_json(account: Account, *, is_preview: bool = False) -> dict[str, Any]:
-    receipt: Receipt = account.receipt
+    receipt = account.receipt
     participation = receipt.participation
     return {
         "receiptId": None if is_preview else receipt.pk,
@@ -77,41 +75,6 @@ def receipt_json(account: Account, *, is_preview: bool = False) -> dict[str, Any
         "cycles": [cycle_line_json(line) for line in account.cycles],
         "levels": [level_line_json(line) for line in account.levels],
         "warnings": [notice.as_json() for notice in notices(account)],
-    }
-
-
-def grant_json(grant: Grant, target: Target, cycle: Cycle) -> dict[str, Any]:
-    return {
-        "grantId": grant.pk,
-        "customerId": grant.customer.customer_id,
-        "targetGroupId": target.target_group_id,
-        "targetId": grant.target_id,
-        "periodId": cycle.pk,
-        "periodRefCode": cycle.ref_code,
-        "streakId": grant.level_id,
-        "streakName": grant.level.name if grant.level else None,
-        "run": grant.run_number,
-        "allocation": grant.allocation,
-        "reward": {
-            "name": grant.reward_name,
-            "kind": grant.reward_kind,
-            "value": amount(grant.reward_value),
-            "payload": grant.reward_payload,
-        },
-        "achievedAt": instant(grant.achieved_at),
-        "grantedAt": instant(grant.granted_at),
-    }
-
-
-def stay_json(stay: Stay, unenrolled_at: datetime | None, refs: dict[int, str], reason: str | None) -> dict[str, Any]:
-    """`endPeriod` is the first cycle he is no longer in; null while there is none."""
-    return {
-        "firstPeriod": refs.get(stay.first_cycle),
-        "endPeriod": None if stay.end_cycle is None else refs.get(stay.end_cycle),
-        "enrolledAt": instant(stay.enrolled_at),
-        "unenrolledAt": instant(unenrolled_at),
-        "reason": reason,
-        "run": stay.run_number,
     }
 
 

@@ -1,24 +1,36 @@
 """Enrolling and unenrolling over HTTP: translate the input, call one operation, translate the answer."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
+from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSet
 
-from enrollments.api.rendering import notices, receipt_json
-from enrollments.api.serializers import EnrollSerializer, LeaveSerializer, single_record
+from enrollments.api.rendering import instant, notices, receipt_json, recorded_json
+from enrollments.api.serializers import (
+    ActivitySerializer,
+    ClockSerializer,
+    EnrollSerializer,
+    LeaveSerializer,
+    single_record,
+)
 from enrollments.enums import Effective, Source
 from enrollments.models import Receipt
-from enrollments.operations import cancel_leave, enroll, unenroll
+from enrollments.operations import ActivityData, Recorded, cancel_leave, enroll, record_activity, unenroll
+from enrollments.operations.closing import move_clock
 from enrollments.receipts import account
 from targets.answers import Answer
-from targets.clock import run_at_now
+from targets.clock import brand_now, run_at_now
+from targets.errors import NotASandbox
 from targets.fields import path_id
-from targets.models import Brand, Customer, Target
+from targets.models import Brand, Customer, Cycle, Target
 from targets.queries import find_customer, find_target
+
+MOST_ACTIVITIES = 1_000
 
 
 class TargetEnrollmentViewSet(ViewSet):
@@ -112,6 +124,73 @@ class TargetEnrollmentViewSet(ViewSet):
                 dry_run=dry_run,
             ),
         )
+
+
+class ActivitiesView(APIView):
+    """Activities of customers: one or up to 1,000, each answered for itself."""
+
+    required_permissions = {"post": "enrollments.record_activity"}
+
+    @extend_schema(
+        operation_id="recordActivities", request=ActivitySerializer(many=True), responses={200: OpenApiTypes.OBJECT}
+    )
+    def post(self, request: Request) -> Answer:
+        """Record activities. Each is a transaction of its own, so sending a batch again is safe."""
+        is_one = isinstance(request.data, Mapping)
+        sent = [request.data] if is_one else request.data
+        limits = {"min_length": 1, "max_length": MOST_ACTIVITIES}  # of the list, which the stubs do not know
+        serializer = ActivitySerializer(data=sent, many=True, **limits)  # type: ignore[arg-type]  # as said above
+        serializer.is_valid(raise_exception=True)
+        brand = _brand_of(request)
+        recorded = [_record(brand, item) for item in serializer.validated_data]
+        period_ids = _period_ids(recorded)
+        answers = [recorded_json(each, period_ids) for each in recorded]
+        return Answer(answers[0] if is_one else answers)
+
+
+class ClockView(APIView):
+    """The test clock of a sandbox brand; it stands still until it is set."""
+
+    required_permissions = {"get": "enrollments.set_clock", "put": "enrollments.set_clock"}
+
+    @extend_schema(operation_id="readClock", responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request) -> Answer:
+        """What the brand takes for now."""
+        brand = _brand_of(request)
+        if not brand.sandbox:
+            raise NotASandbox
+        return Answer({"now": instant(brand_now(brand)), "sandbox": True})
+
+    @extend_schema(operation_id="setClock", request=ClockSerializer, responses={200: OpenApiTypes.OBJECT})
+    def put(self, request: Request) -> Answer:
+        """Set the clock, closing what is due on the way. `now` in the answer is the instant it has reached."""
+        serializer = ClockSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        brand = _brand_of(request)
+        reached = move_clock(brand=brand, at=brand_now(brand), to=serializer.validated_data["now"])
+        return Answer({"now": instant(reached), "sandbox": True})
+
+
+def _record(brand: Brand, item: dict[str, Any]) -> Recorded:
+    activity = ActivityData(
+        event_id=item["eventId"],
+        event_name=item["eventName"],
+        customer_id=item["customerId"],
+        occurred_at=item["occurredAt"],
+        amount=item["amount"],
+        quantity=item["quantity"],
+        attributes=item["attributes"],
+    )
+    return run_at_now(brand, lambda at: record_activity(brand=brand, activity=activity, at=at))
+
+
+def _period_ids(recorded: list[Recorded]) -> dict[tuple[int, int], int]:
+    """The id of each cycle of the targets that counted something, by (target id, cycle number)."""
+    targets = {outcome.participation.target_id for each in recorded for outcome in each.outcomes}
+    rows = Cycle.objects.filter(target_group__targets__in=targets)
+    return {
+        (target_id, number): pk for target_id, number, pk in rows.values_list("target_group__targets", "number", "pk")
+    }
 
 
 def _brand_of(request: Request) -> Brand:

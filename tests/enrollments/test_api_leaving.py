@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from enrollments.models import Receipt, Stay
+from rewards.models import Grant
 from targets.models import Brand
 from tests.factories import SECRET, START, ApiUserFactory, CustomerFactory, make_programme
 
@@ -60,3 +61,40 @@ def test_unenroll_from_target_of_other_brand_looks_unknown(site):
     answer = post(client, other, "unEnroll", {"customerId": 1})
 
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (404, 310017)
+
+
+def test_forfeiting_a_period_end_reward_is_said_as_warning_and_never_paid(site):
+    brand, client = site
+    target = make_programme(brand=brand, allocation="PERIOD_END", target_value=1)
+    customer = CustomerFactory(brand=brand)
+    post(client, target, "enroll", {"customerId": customer.customer_id})
+    event = {"eventId": "e", "eventName": "purchase", "customerId": customer.customer_id}
+    event["occurredAt"] = "2026-01-02T00:00:00Z"
+    recorded = client.post("/v3/activities", event, content_type="application/json")
+
+    left = post(client, target, "unEnroll", {"customerId": customer.customer_id})
+    moved = client.put("/v3/clock", {"now": "2026-08-01T00:00:00Z"}, content_type="application/json")
+
+    assert recorded.json()["data"]["counted"][0]["achieved"] is True
+    assert [warning["code"] for warning in left.json()["warnings"]] == [310201]
+    assert moved.json()["data"] == {"now": "2026-08-01T00:00:00+00:00", "sandbox": True}
+    assert Grant.objects.count() == 0
+
+
+def test_leaving_in_third_cycle_still_pays_second_whose_close_runs_late(site):
+    brand, client = site
+    target = make_programme(brand=brand, allocation="PERIOD_END", target_value=1, late_days=10)
+    customer = CustomerFactory(brand=brand)
+    post(client, target, "enroll", {"customerId": customer.customer_id})
+    client.put("/v3/clock", {"now": "2026-02-05T00:00:00Z"}, content_type="application/json")
+    event = {"eventId": "e", "eventName": "purchase", "customerId": customer.customer_id}
+    event["occurredAt"] = "2026-02-05T00:00:00Z"
+    client.post("/v3/activities", event, content_type="application/json")
+    client.put("/v3/clock", {"now": "2026-03-04T00:00:00Z"}, content_type="application/json")
+
+    post(client, target, "unEnroll", {"customerId": customer.customer_id})
+    before = Grant.objects.count()
+    client.put("/v3/clock", {"now": "2026-08-01T00:00:00Z"}, content_type="application/json")
+
+    assert before == 0
+    assert list(Grant.objects.values_list("cycle_number", flat=True)) == [2]
