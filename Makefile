@@ -1,4 +1,4 @@
-# Two commands do everything: `make demo` and `make test`. Needs Python 3.11 or later, make and git.
+# `make test` needs nothing else. Needs Python 3.11 or later, make and git.
 
 PYTHON ?= python3
 PORT   ?= 8000
@@ -9,7 +9,7 @@ WORKERS ?= 2
 
 export PORT
 
-.PHONY: help demo test run check bench soak lock clean
+.PHONY: help test run check bench soak lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -31,8 +31,6 @@ endif
 .env:
 	@echo 'DEBUG=true' > .env
 
-demo: $(INSTALLED) .env ## play the published cases over HTTP, then serve (SERVE=0: only play)
-	@$(BIN)/python manage.py demo --port $(PORT) $(if $(filter 0,$(SERVE)),--no-serve)
 
 run: $(INSTALLED) .env ## serve API, docs page and admin on PORT (8000)
 	@$(BIN)/python manage.py migrate --verbosity 0
