@@ -2,14 +2,13 @@
 
 PYTHON ?= python3
 PORT   ?= 8000
-SERVE  ?= 1
 VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= 2
 
 export PORT
 
-.PHONY: help test run check bench soak lock clean
+.PHONY: help test run check lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -47,12 +46,6 @@ check: $(INSTALLED) .env ## format, lint, types, missing migrations, deploy chec
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python -m tests.deploy_check
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file .openapi.yaml
-
-bench: $(INSTALLED) .env ## figures of this machine, written to docs/benchmarks.md
-	@$(BIN)/python -m pytest tests/benchmarks -p no:randomly -n 0 -m benchmark -s
-
-soak: $(INSTALLED) .env ## the long random and race runs, result written to docs/testing.md
-	@$(BIN)/python -m pytest tests/properties tests/concurrency -n auto -m 'soak or not browser' --soak
 
 lock: $(INSTALLED) ## pin the requirements anew
 	@for list in requirements requirements-dev requirements-embedded; do \
