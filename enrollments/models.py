@@ -26,6 +26,8 @@ class Participation(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["customer", "target"], name="participation_unique"),
+            # Aim of the composite foreign key that keeps a receipt in its participation's brand.
+            models.UniqueConstraint(fields=["brand", "id"], name="participation_brand_key"),
             models.CheckConstraint(condition=Q(run_number__gte=1), name="participation_run_positive"),
             models.CheckConstraint(
                 condition=Q(changed_at__gte=F("first_enrolled_at")),
@@ -81,6 +83,8 @@ class Stay(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
+            # Every operation: the stays of a participation. Aim of the composite foreign key of a receipt.
+            models.UniqueConstraint(fields=["participation", "id"], name="stay_by_participation_key"),
             # Serves "his open stay".
             models.UniqueConstraint(
                 fields=["participation"],
@@ -132,10 +136,6 @@ class Stay(models.Model):
                 ],
                 violation_error_message="Two stays of a customer in a target never cover the same cycle.",
             ),
-        ]
-        indexes = [
-            # Every operation: the stays of a participation.
-            models.Index(fields=["participation", "id"], name="stay_by_participation"),
         ]
 
     def __str__(self) -> str:
