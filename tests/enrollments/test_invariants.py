@@ -1,0 +1,222 @@
+"""What the database refuses, whoever asks: SQL that goes round Python, one statement for each invariant."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from enrollments.enums import Source
+from enrollments.models import Activity, Participation, Stay
+from enrollments.operations import ActivityData, close_cycles, enroll, record_activity, unenroll
+from rewards.models import Grant, Reward
+from targets.enums import Allocation, TrackingType
+from targets.models import StreakLevel
+from tests.factories import START, ApiUserFactory, BrandFactory, CustomerFactory, make_programme
+
+pytestmark = pytest.mark.django_db
+
+A_CYCLE = """INSERT INTO targets_cycle (target_group_id, number, ref_code, description, starts_at, ends_at, closes_at,
+  paid_through) VALUES """
+A_STAY = "INSERT INTO enrollments_stay (participation_id, run_number, first_cycle, end_cycle, enrolled_at) VALUES "
+A_GRANT = """INSERT INTO rewards_grant (brand_id, customer_id, target_id, cycle_number, run_number, level_id,
+  allocation, reward_id, reward_name, reward_kind, reward_payload, achieved_at, granted_at) VALUES """
+AN_OUTCOME = """INSERT INTO enrollments_activityoutcome (activity_id, participation_id, run_number, cycle_number,
+  reason, delta, value, achieved, grant_ids) VALUES """
+A_RECEIPT = """INSERT INTO enrollments_receipt (brand_id, participation_id, stay_id, kind, effective_at, recorded_at,
+  source, actor, reason, request_id, run_number, streak_count, cycle_count, from_cycle, first_cycle, end_cycle,
+  running_verdict, ignored_fields) VALUES """
+
+# Names in braces are ids of the rows that the fixture `ids` makes.
+VIOLATIONS = {
+    # brand, API user, customer
+    "brand_name_unique": "INSERT INTO targets_brand (name, time_zone, sandbox, is_active, created_at) "
+    "SELECT upper(name), 'UTC', false, true, now() FROM targets_brand WHERE id = {brand}",
+    "brand_clock_only_in_sandbox": "UPDATE targets_brand SET clock_at = now() WHERE id = {brand}",
+    "api_user_secret_is_a_digest": "UPDATE targets_apiuser SET secret_digest = 'secret'",
+    "customer_unique_in_brand": "UPDATE targets_customer SET customer_id = "
+    "(SELECT customer_id FROM targets_customer WHERE id = {customer}) WHERE id = {customer2}",
+    "customer_id_positive": "UPDATE targets_customer SET customer_id = 0 WHERE id = {customer}",
+    # programme
+    "target_group_name_unique": "UPDATE targets_targetgroup SET name = "
+    "(SELECT upper(name) FROM targets_targetgroup WHERE id = {group}) WHERE id = {streak_group}",
+    "target_group_cycle_count": "UPDATE targets_targetgroup SET cycle_count = 1001 WHERE id = {group}",
+    "target_group_keeps_cycles": "UPDATE targets_targetgroup SET cycle_count = 1 WHERE id = {group}",
+    "target_name_unique": "UPDATE targets_target SET name = "
+    "(SELECT upper(name) FROM targets_target WHERE id = {target}) WHERE id = {streak}",
+    "target_in_brand_of_group": "UPDATE targets_target SET brand_id = {other_brand} WHERE id = {unused}",
+    "streak_is_immediate": "UPDATE targets_target SET allocation = 'PERIOD_END' WHERE id = {streak}",
+    "cycle_number_unique": A_CYCLE + "({group}, 1, 'x', '', '2025-01-01Z', '2025-01-02Z', '2025-01-02Z', 0)",
+    "cycle_name_unique": "UPDATE targets_cycle SET ref_code = 'C1' WHERE target_group_id = {group} AND number = 3",
+    "cycle_number_range": A_CYCLE + "({group}, 0, 'x', '', '2020-01-01Z', '2020-01-02Z', '2020-01-02Z', 0)",
+    "cycle_number_within_group": A_CYCLE
+    + "({streak_group}, 7, 'x', '', '2030-01-01Z', '2030-01-02Z', '2030-01-02Z', 0)",
+    "cycles_in_order": A_CYCLE + "({group}, 6, 'x', '', '2020-01-01Z', '2020-01-02Z', '2020-01-02Z', 0)",
+    "cycle_ends_after_start": A_CYCLE + "({group}, 6, 'x', '', '2030-01-02Z', '2030-01-02Z', '2030-01-02Z', 0)",
+    "cycle_closes_after_end": A_CYCLE + "({group}, 6, 'x', '', '2030-01-01Z', '2030-01-02Z', '2030-01-01Z', 0)",
+    "cycle_closed_when_due": "UPDATE targets_cycle SET closed_at = ends_at - interval '1 s' "
+    "WHERE target_group_id = {group} AND number = 3",
+    "cycle_paid_after_closed": "UPDATE targets_cycle SET paid_at = ends_at "
+    "WHERE target_group_id = {group} AND number = 3",
+    "cycles_never_overlap": "UPDATE targets_cycle SET ends_at = ends_at + interval '1 s', "
+    "closes_at = closes_at + interval '1 s' WHERE target_group_id = {group} AND number = 3",
+    "target_value_unique": "INSERT INTO targets_targetvalue (target_id, cycle_id, value) "
+    "SELECT target_id, cycle_id, 1 FROM targets_targetvalue WHERE target_id = {target} LIMIT 1",
+    "target_value_positive": "UPDATE targets_targetvalue SET value = 0 WHERE target_id = {target}",
+    "target_value_of_own_calendar": "UPDATE targets_targetvalue SET target_id = {streak} WHERE target_id = {target}",
+    "level_count_unique": "UPDATE targets_streaklevel SET target_count = 2 WHERE id = {level4}",
+    "level_count_range": "UPDATE targets_streaklevel SET target_count = 0 WHERE id = {level4}",
+    "level_name_unique": "UPDATE targets_streaklevel SET name = "
+    "(SELECT upper(name) FROM targets_streaklevel WHERE id = {level2}) WHERE id = {level4}",
+    "level_in_brand_of_group": "UPDATE targets_streaklevel SET brand_id = {other_brand} WHERE id = {level4}",
+    # rewards
+    "reward_one_at_a_time": "INSERT INTO rewards_reward (target_id, name, kind, payload, created_at) "
+    "VALUES ({target}, 'x', 'POINTS', '{{}}', now())",
+    "reward_retired_after_made": "UPDATE rewards_reward SET retired_at = created_at - interval '1 s' "
+    "WHERE id = {reward}",
+    "reward_level_of_own_group": "UPDATE rewards_reward SET level_id = {level4} WHERE id = {reward}",
+    "grant_once_per_cycle": A_GRANT + "({brand}, {customer}, {target}, 1, 9, NULL, 'PERIOD_END', {reward}, 'x', "
+    "'POINTS', '{{}}', '2026-02-01Z', '2027-02-01Z')",
+    "grant_once_per_level_and_run": A_GRANT + "({brand}, {customer}, {streak}, 3, 1, {level2}, 'IMMEDIATE', "
+    "{level2_reward}, 'x', 'POINTS', '{{}}', now(), now())",
+    "grant_level_is_immediate": A_GRANT + "({brand}, {customer}, {streak}, 1, 2, {level2}, 'PERIOD_END', "
+    "{level2_reward}, 'x', 'POINTS', '{{}}', '2027-01-01Z', '2027-01-01Z')",
+    "grant_after_achievement": A_GRANT + "({brand}, {customer}, {target}, 2, 1, NULL, 'IMMEDIATE', {reward}, 'x', "
+    "'POINTS', '{{}}', '2026-02-02Z', '2026-02-01Z')",
+    "grant_customer_in_brand": A_GRANT + "({brand}, {foreigner}, {target}, 2, 1, NULL, 'IMMEDIATE', {reward}, 'x', "
+    "'POINTS', '{{}}', now(), now())",
+    "grant_target_in_brand": A_GRANT + "({other_brand}, {foreigner}, {target}, 2, 1, NULL, 'IMMEDIATE', {reward}, 'x', "
+    "'POINTS', '{{}}', now(), now())",
+    "grant_cycle_of_own_group": A_GRANT + "({brand}, {customer}, {target}, 7, 1, NULL, 'IMMEDIATE', {reward}, 'x', "
+    "'POINTS', '{{}}', now(), now())",
+    "grant_of_own_reward": A_GRANT + "({brand}, {customer}, {target}, 2, 1, NULL, 'IMMEDIATE', {level2_reward}, 'x', "
+    "'POINTS', '{{}}', now(), now())",
+    "grant_of_period_end_when_closed": A_GRANT + "({brand}, {customer2}, {target}, 2, 1, NULL, 'PERIOD_END', {reward}, "
+    "'x', 'POINTS', '{{}}', now(), now())",
+    "grant_of_period_end_to_member": A_GRANT + "({brand}, {customer2}, {target}, 1, 1, NULL, 'PERIOD_END', {reward}, "
+    "'x', 'POINTS', '{{}}', '2027-01-01Z', '2027-01-01Z')",
+    "rewards_grant_append_only": "DELETE FROM rewards_grant",
+    # participation, run, stay, progress
+    "participation_unique": "INSERT INTO enrollments_participation (brand_id, customer_id, target_id, run_number, "
+    "first_enrolled_at, changed_at) VALUES ({brand}, {customer}, {target}, 1, now(), now())",
+    "participation_run_positive": "UPDATE enrollments_participation SET run_number = 0",
+    "participation_changed_after_enrolling": "UPDATE enrollments_participation "
+    "SET changed_at = first_enrolled_at - interval '1 s'",
+    "participation_customer_in_brand": "UPDATE enrollments_participation SET customer_id = {foreigner} "
+    "WHERE id = {participation}",
+    "participation_target_in_brand": "UPDATE enrollments_participation SET target_id = {foreign_target} "
+    "WHERE id = {participation}",
+    "run_unique": "INSERT INTO enrollments_run (participation_id, number, started_at) "
+    "VALUES ({participation}, 1, now())",
+    "run_number_positive": "UPDATE enrollments_run SET number = 0",
+    "stay_one_open": A_STAY + "({participation}, 1, 3, NULL, now()), ({participation}, 1, 3, NULL, now())",
+    "stay_first_cycle_range": A_STAY + "({participation}, 1, 0, NULL, now())",
+    "stay_ends_after_start": "UPDATE enrollments_stay SET end_cycle = 0 WHERE id = {stay}",
+    "stay_open_scheduled_or_left": "UPDATE enrollments_stay SET left_at = NULL WHERE id = {stay}",
+    "stay_left_after_enrolling": "UPDATE enrollments_stay SET left_at = enrolled_at - interval '1 s' WHERE id = {stay}",
+    "stays_never_overlap": A_STAY + "({participation}, 1, 1, NULL, now())",
+    "stay_of_a_run": A_STAY + "({participation}, 7, 3, NULL, now())",
+    "stay_ended_by_its_receipt": "UPDATE enrollments_stay SET end_cycle = 4 WHERE id = {stay}",
+    "stay_within_calendar": A_STAY + "({participation}, 1, 7, NULL, now())",
+    "progress_unique": "INSERT INTO enrollments_progress (participation_id, run_number, cycle_number, value, "
+    "adjustment) VALUES ({participation}, 1, 1, 0, 0)",
+    "progress_cycle_range": "UPDATE enrollments_progress SET cycle_number = 0",
+    "progress_of_a_run": "UPDATE enrollments_progress SET run_number = 7",
+    # activity, receipt
+    "activity_event_once": "INSERT INTO enrollments_activity (brand_id, customer_id, event_id, event_name, "
+    "occurred_at, attributes, recorded_at, not_counted) VALUES ({brand}, {customer2}, 'e1', 'x', now(), '{{}}', now(), '')",
+    "activity_customer_in_brand": "UPDATE enrollments_activity SET customer_id = {foreigner}",
+    "outcome_unique": "INSERT INTO enrollments_activityoutcome (activity_id, participation_id, reason, delta, value, "
+    "achieved, grant_ids) SELECT activity_id, participation_id, 'no_cycle', 0, 0, false, '{{}}' "
+    "FROM enrollments_activityoutcome LIMIT 1",
+    "outcome_counted_or_reason": AN_OUTCOME + "({activity}, {participation}, NULL, NULL, '', 1, 1, false, '{{}}')",
+    "outcome_of_own_customer": AN_OUTCOME + "({activity}, {participation2}, 1, 1, '', 1, 1, false, '{{}}')",
+    "receipt_of_leaving_has_end": A_RECEIPT + "({brand}, {participation}, {stay}, 'UNENROLLED', now(), now(), 'API', "
+    "'x', '', '', 1, 0, 6, 1, 1, NULL, '', '{{}}')",
+    "receipt_of_undoing_names_what": A_RECEIPT + "({brand}, {participation}, {stay}, 'LEAVE_CANCELLED', now(), now(), "
+    "'API', 'x', '', '', 1, 0, 6, 1, 1, NULL, '', '{{}}')",
+    "receipt_participation_in_brand": A_RECEIPT + "({other_brand}, {participation}, {stay}, 'ENROLLED', now(), now(), "
+    "'API', 'x', '', '', 1, 0, 6, 1, 1, NULL, '', '{{}}')",
+    "receipt_of_own_stay": A_RECEIPT + "({brand}, {participation2}, {stay}, 'ENROLLED', now(), now(), "
+    "'API', 'x', '', '', 1, 0, 6, 1, 1, NULL, '', '{{}}')",
+    "enrollments_receipt_append_only": "UPDATE enrollments_receipt SET reason = 'another'",
+}
+
+
+@pytest.fixture
+def ids():
+    """A milestone and a streak with everything a history makes; what belongs to another brand is `foreign`."""
+    brand, other_brand = BrandFactory(), BrandFactory()
+    ApiUserFactory(brand=brand)
+    customer, customer2 = CustomerFactory(brand=brand), CustomerFactory(brand=brand)
+    target = make_programme(brand=brand, cycles=6, allocation=Allocation.PERIOD_END, target_value=1)
+    streak = make_programme(
+        brand=brand, cycles=6, tracking_type=TrackingType.STREAKS, levels=(1, 2, 4), target_value=1, event_name="visit"
+    )
+    unused = make_programme(brand=brand)
+    act = {"by": "test", "source": Source.API}
+    for each, who in ((target, customer), (streak, customer), (streak, customer2)):
+        enroll(customer=who, target=each, at=START, **act)
+    events = ((0, "purchase", customer), (0, "visit", customer), (31, "visit", customer))
+    for number, (day, name, who) in enumerate(events, 1):
+        at = START + timedelta(days=day)
+        event = ActivityData(f"e{number}", name, who.customer_id, at)
+        record_activity(brand=brand, activity=event, at=at)
+    list(close_cycles(brand=brand, at=START + timedelta(days=31)))
+    unenroll(customer=customer, target=target, at=START + timedelta(days=70), **act)
+    assert (Grant.objects.filter(target=target).count(), Grant.objects.filter(target=streak).count()) == (1, 2)
+    participation = Participation.objects.get(customer=customer, target=target)
+    return {
+        "brand": brand.pk,
+        "other_brand": other_brand.pk,
+        "customer": customer.pk,
+        "customer2": customer2.pk,
+        "foreigner": CustomerFactory(brand=other_brand).pk,
+        "foreign_target": make_programme(brand=other_brand).pk,
+        "target": target.pk,
+        "group": target.target_group_id,
+        "streak": streak.pk,
+        "streak_group": streak.target_group_id,
+        "unused": unused.pk,
+        "level2": StreakLevel.objects.get(target_group=streak.target_group, target_count=2).pk,
+        "level4": StreakLevel.objects.get(target_group=streak.target_group, target_count=4).pk,
+        "level2_reward": Reward.objects.get(level__target_group=streak.target_group, level__target_count=2).pk,
+        "reward": Reward.objects.get(target=target).pk,
+        "participation": participation.pk,
+        "participation2": Participation.objects.get(customer=customer2).pk,
+        "stay": Stay.objects.get(participation=participation).pk,
+        "activity": Activity.objects.get(event_id="e1").pk,
+    }
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_statement_that_breaks_invariant_is_refused_by_its_constraint(ids, name):
+    statement = f"SET CONSTRAINTS ALL IMMEDIATE; {VIOLATIONS[name].format(**ids)}"
+
+    with pytest.raises(DatabaseError) as refused, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+    assert refused.value.__cause__.diag.constraint_name == name
+
+
+GENERATED_BY_DJANGO = r"_(pkey|check|key|uniq|like|[0-9a-f]{8}_(fk|uniq|like)_?\w*)$"
+OF_OURS = "^(targets|rewards|enrollments)_"
+
+
+def test_every_named_invariant_of_the_database_has_a_statement_here():
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT conname FROM pg_constraint WHERE conrelid::regclass::text ~ %(ours)s AND conname !~ %(generated)s
+            UNION
+            SELECT index.relname FROM pg_index JOIN pg_class index ON index.oid = indexrelid
+             WHERE indisunique AND indrelid::regclass::text ~ %(ours)s AND index.relname !~ %(generated)s
+            UNION
+            SELECT (regexp_matches(prosrc, '''([a-z_]+)'', ''[A-Z]', 'g'))[1] FROM pg_proc WHERE proname ~ '^check_'
+            UNION
+            SELECT tgrelid::regclass::text || '_append_only' FROM pg_trigger WHERE tgname = 'append_only'
+            """,
+            {"ours": OF_OURS, "generated": GENERATED_BY_DJANGO},
+        )
+        names = {name for (name,) in cursor.fetchall()}
+
+    assert names == set(VIOLATIONS)
