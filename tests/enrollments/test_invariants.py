@@ -123,7 +123,8 @@ VIOLATIONS = {
     "progress_of_a_run": "UPDATE enrollments_progress SET run_number = 7",
     # activity, receipt
     "activity_event_once": "INSERT INTO enrollments_activity (brand_id, customer_id, event_id, event_name, "
-    "occurred_at, attributes, recorded_at, not_counted) VALUES ({brand}, {customer2}, 'e1', 'x', now(), '{{}}', now(), '')",
+    "occurred_at, attributes, recorded_at, not_counted) "
+    "VALUES ({brand}, {customer2}, 'e1', 'x', now(), '{{}}', now(), '')",
     "activity_customer_in_brand": "UPDATE enrollments_activity SET customer_id = {foreigner}",
     "outcome_unique": "INSERT INTO enrollments_activityoutcome (activity_id, participation_id, reason, delta, value, "
     "achieved, grant_ids) SELECT activity_id, participation_id, 'no_cycle', 0, 0, false, '{{}}' "
