@@ -1,0 +1,237 @@
+"""Defining who is targeted, for what and when: target groups with their calendars, and customers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from targets.calendar import closing_instant
+from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, TrackingType
+from targets.errors import DomainError, ImpossibleCombination, InvalidInput, NameTaken
+from targets.models import MAX_VALUE, Brand, Customer, Cycle, StreakLevel, Target, TargetGroup, TargetValue
+from targets.models.programme import MAX_LEVELS
+from targets.queries import LARGEST_ID
+
+MAX_LATE_DAYS = 366
+
+
+@dataclass(frozen=True)
+class PeriodData:
+    """One cycle, half-open [starts_at, ends_at)."""
+
+    ref_code: str
+    starts_at: datetime
+    ends_at: datetime
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class TargetData:
+    """One target; `values` has one value for each cycle, or one for all."""
+
+    name: str
+    kpi: Kpi
+    values: Sequence[Decimal]
+    description: str = ""
+    entity: str = "TRANSACTION"
+    event_name: str = ""
+    is_active: bool = True
+    allocation: Allocation = Allocation.IMMEDIATE
+
+
+@dataclass(frozen=True)
+class LevelData:
+    name: str
+    target_count: int
+
+
+@dataclass(frozen=True)
+class GroupData:
+    """A whole programme: the group, its calendar in order, its targets and streak levels."""
+
+    name: str
+    tracking_type: TrackingType
+    time_zone: str
+    periods: Sequence[PeriodData]
+    targets: Sequence[TargetData]
+    levels: Sequence[LevelData] = ()
+    evaluation_type: EvaluationType = EvaluationType.FIXED_CALENDAR_WINDOW
+    description: str = ""
+    is_active: bool = True
+    frequency_type: FrequencyType = FrequencyType.CUSTOM
+    frequency: int | None = None
+    recurring_cycles: int | None = None
+    preferred_till_id: int | None = None
+    late_days: int = 0
+    counts_before_enrolment: bool = True
+
+
+@dataclass(frozen=True)
+class Programme:
+    """What has been made, in the order in which it was given."""
+
+    group: TargetGroup
+    targets: list[Target] = field(default_factory=list)
+    levels: list[StreakLevel] = field(default_factory=list)
+
+
+# By the name of the constraint: which refusal it is when the database finds it first (architecture.md 2).
+REFUSAL_OF_CONSTRAINT: dict[str, DomainError] = {
+    "target_group_name_unique": NameTaken("The brand already has a target group of this name.", field="name"),
+    "target_name_unique": NameTaken("The brand already has a target of this name.", field="targets"),
+    "level_name_unique": NameTaken("The brand already has a streak level of this name.", field="streaks"),
+    "cycle_name_unique": NameTaken("Two periods have the same refCode.", field="periods"),
+    "cycles_never_overlap": InvalidInput("Two periods overlap.", field="periods"),
+}
+
+
+def create_target_group(*, brand: Brand, data: GroupData, by: str) -> Programme:
+    """Make a target group with calendar, targets, values and levels, in a constant number of statements.
+
+    Raises `InvalidInput`, `ImpossibleCombination`, `NameTaken`; then nothing is made (api.md 6).
+    """
+    _refuse_impossible(data)
+    try:
+        with transaction.atomic():
+            return _create(brand, data, by)
+    except IntegrityError as error:
+        constraint = error.__cause__.diag.constraint_name  # type: ignore[union-attr]  # psycopg2's
+        refusal = REFUSAL_OF_CONSTRAINT.get(constraint)
+        if refusal is None:
+            raise
+        raise type(refusal)(refusal.message, field=refusal.field) from None
+
+
+def _create(brand: Brand, data: GroupData, by: str) -> Programme:
+    group = TargetGroup.objects.create(
+        brand=brand,
+        name=data.name,
+        description=data.description,
+        is_active=data.is_active,
+        tracking_type=data.tracking_type,
+        evaluation_type=data.evaluation_type,
+        time_zone=data.time_zone,
+        frequency_type=data.frequency_type,
+        frequency=data.frequency,
+        recurring_cycles=data.recurring_cycles,
+        preferred_till_id=data.preferred_till_id,
+        cycle_count=len(data.periods),
+        late_days=data.late_days,
+        counts_before_enrolment=data.counts_before_enrolment,
+        created_by=by,
+    )
+    cycles = Cycle.objects.bulk_create(
+        Cycle(
+            target_group=group,
+            number=number,
+            ref_code=period.ref_code,
+            description=period.description,
+            starts_at=period.starts_at,
+            ends_at=period.ends_at,
+            closes_at=closing_instant(period.ends_at, data.late_days),
+        )
+        for number, period in enumerate(data.periods, 1)
+    )
+    targets = Target.objects.bulk_create(
+        Target(
+            brand=brand,
+            target_group=group,
+            name=each.name,
+            description=each.description,
+            is_active=each.is_active,
+            entity=each.entity,
+            kpi=each.kpi,
+            event_name=each.event_name,
+            allocation=each.allocation,
+        )
+        for each in data.targets
+    )
+    TargetValue.objects.bulk_create(
+        TargetValue(target=target, cycle=cycle, value=value)
+        for target, each in zip(targets, data.targets, strict=True)
+        for cycle, value in zip(cycles, _value_per_cycle(each.values, len(cycles)), strict=True)
+    )
+    levels = StreakLevel.objects.bulk_create(
+        StreakLevel(brand=brand, target_group=group, name=each.name, target_count=each.target_count)
+        for each in data.levels
+    )
+    return Programme(group, targets, levels)
+
+
+def _value_per_cycle(values: Sequence[Decimal], cycle_count: int) -> Sequence[Decimal]:
+    return list(values) * cycle_count if len(values) == 1 else values
+
+
+def _refuse_impossible(data: GroupData) -> None:
+    _refuse_calendar(data)
+    is_streak = data.tracking_type != TrackingType.DEFAULT
+    if not data.targets:
+        raise InvalidInput("A target group has at least one target.", field="targets")
+    for index, target in enumerate(data.targets):
+        path = f"targets[{index}]"
+        if is_streak and target.allocation == Allocation.PERIOD_END:
+            raise ImpossibleCombination(
+                "A streak gives its rewards at once: PERIOD_END is for milestones.",
+                field=f"{path}.rewardAllocationType",
+            )
+        if len(target.values) not in (1, len(data.periods)):
+            raise InvalidInput(
+                f"There are {len(data.periods)} periods and {len(target.values)} values: "
+                "send one for each period, or one for all.",
+                field=f"{path}.defaultValues",
+            )
+        if any(not 0 < value <= MAX_VALUE for value in target.values):
+            raise InvalidInput(
+                f"A target value is greater than 0 and at most {MAX_VALUE}.", field=f"{path}.defaultValues"
+            )
+    _refuse_levels(data, is_streak)
+
+
+def _refuse_calendar(data: GroupData) -> None:
+    if not 1 <= len(data.periods) <= settings.MAX_CYCLES:
+        raise InvalidInput(f"A target group has 1 to {settings.MAX_CYCLES} periods.", field="periods")
+    if not 0 <= data.late_days <= MAX_LATE_DAYS:
+        raise InvalidInput(f"Late days are from 0 to {MAX_LATE_DAYS}.", field="lateDays")
+    earlier: PeriodData | None = None
+    for index, period in enumerate(data.periods):
+        if period.ends_at <= period.starts_at:
+            raise InvalidInput(f"Period {period.ref_code!r} ends before it starts.", field=f"periods[{index}].endDate")
+        if earlier is not None and period.starts_at < earlier.ends_at:
+            raise InvalidInput(
+                f"Period {period.ref_code!r} begins before {earlier.ref_code!r} has ended: "
+                "send the periods in the order of their dates, without overlap.",
+                field=f"periods[{index}].startDate",
+            )
+        earlier = period
+
+
+def _refuse_levels(data: GroupData, is_streak: bool) -> None:
+    if data.levels and not is_streak:
+        raise ImpossibleCombination("Levels are for streaks: a milestone rewards each period.", field="streaks")
+    if len(data.levels) > MAX_LEVELS:
+        raise InvalidInput(f"A streak has at most {MAX_LEVELS} levels.", field="streaks")
+    reached = 0
+    for index, level in enumerate(data.levels):
+        path = f"streaks[{index}].targetCountOfSequence"
+        if level.target_count <= reached:
+            raise InvalidInput(
+                "Levels ascend: each counts more periods than the one before, the first 1 or more.", field=path
+            )
+        if level.target_count > len(data.periods):
+            raise InvalidInput(
+                f"A level of {level.target_count} is never reached in {len(data.periods)} periods.", field=path
+            )
+        reached = level.target_count
+
+
+def put_customer(*, brand: Brand, customer_id: int, **details: str) -> tuple[Customer, bool]:
+    """Register the customer, or bring his details up to date; what is not given becomes empty. (customer, is new).
+
+    Raises `InvalidInput` for an id out of range.
+    """
+    if not 0 < customer_id <= LARGEST_ID:
+        raise InvalidInput(f"customerId is an integer from 1 to {LARGEST_ID}.", field="customerId")
+    return Customer.objects.update_or_create(brand=brand, customer_id=customer_id, defaults=details)
