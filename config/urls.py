@@ -14,5 +14,6 @@ urlpatterns = [
     path("v3/", include("targets.urls")),
     path("v3/", include("rewards.urls")),
     path("v3/", include("enrollments.urls")),
+    path("", include("rewards.urls_published")),
     path("", include("enrollments.urls_published")),
 ]

@@ -5,6 +5,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce
 
 from enrollments.enums import NotCounted, ReceiptKind, Source, Verdict
+from targets.exact_json import ExactJSONField
 from targets.feeds import Snapshot, TransactionId
 from targets.models import Brand, Customer, Target
 from targets.models.programme import MAX_CYCLES
@@ -186,7 +187,7 @@ class Activity(models.Model):
     occurred_at = models.DateTimeField()
     amount = models.DecimalField(max_digits=18, decimal_places=3, null=True, blank=True)
     quantity = models.DecimalField(max_digits=18, decimal_places=3, null=True, blank=True)
-    attributes = models.JSONField(default=dict, blank=True)
+    attributes = ExactJSONField(default=dict, blank=True)
     recorded_at = models.DateTimeField()
     not_counted = models.CharField(
         max_length=20,

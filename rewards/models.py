@@ -3,6 +3,7 @@ from django.db.models import F, Q
 
 from rewards.enums import RewardKind
 from targets.enums import Allocation
+from targets.exact_json import ExactJSONField
 from targets.feeds import TransactionId
 from targets.models import Brand, Customer, StreakLevel, Target
 
@@ -18,7 +19,7 @@ class Reward(models.Model):
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=8, choices=RewardKind.choices)
     value = models.DecimalField(max_digits=18, decimal_places=3, null=True, blank=True)
-    payload = models.JSONField(default=dict, blank=True)
+    payload = ExactJSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, blank=True)
 
@@ -58,7 +59,7 @@ class Grant(models.Model):
     reward_name = models.CharField(max_length=200)
     reward_kind = models.CharField(max_length=8, choices=RewardKind.choices)
     reward_value = models.DecimalField(max_digits=18, decimal_places=3, null=True, blank=True)
-    reward_payload = models.JSONField(default=dict, blank=True)
+    reward_payload = ExactJSONField(default=dict, blank=True)
     achieved_at = models.DateTimeField()
     granted_at = models.DateTimeField()
     # Feeds are read in order of (transaction, id): see docs/architecture.md, "Feeds".

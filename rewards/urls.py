@@ -1,3 +1,8 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from rewards.api.views import GrantsView
+
+urlpatterns = [
+    path("", include("rewards.urls_published")),
+    path("rewardGrants", GrantsView.as_view()),
+]

@@ -1,9 +1,17 @@
-from datetime import datetime
-
 from targets.errors import CustomerNotFound, TargetGroupNotFound, TargetNotFound
-from targets.models import Brand, Customer, Cycle, Target, TargetGroup
+from targets.models import Brand, Customer, Target, TargetGroup
 
 LARGEST_ID = 2**63 - 1
+
+
+def find_target_group(brand: Brand, target_group_id: int, *, include_inactive: bool = False) -> TargetGroup:
+    """Raises `TargetGroupNotFound`. Another brand's id looks exactly like an unknown one."""
+    group = None
+    if 0 < target_group_id <= LARGEST_ID:
+        group = TargetGroup.objects.filter(brand=brand, pk=target_group_id).first()
+    if group is None or not (group.is_active or include_inactive):
+        raise TargetGroupNotFound(f"Target group {target_group_id} is not found or inactive.")
+    return group
 
 
 def find_target(brand: Brand, target_group_id: int, target_id: int, *, include_inactive: bool = False) -> Target:
@@ -11,11 +19,7 @@ def find_target(brand: Brand, target_group_id: int, target_id: int, *, include_i
 
     Raises `TargetGroupNotFound`, `TargetNotFound`.
     """
-    group = None
-    if 0 < target_group_id <= LARGEST_ID:
-        group = TargetGroup.objects.filter(brand=brand, pk=target_group_id).first()
-    if group is None or not (group.is_active or include_inactive):
-        raise TargetGroupNotFound(f"Target group {target_group_id} is not found or inactive.")
+    group = find_target_group(brand, target_group_id, include_inactive=include_inactive)
     target = None
     if 0 < target_id <= LARGEST_ID:
         target = Target.objects.filter(target_group=group, pk=target_id).first()
@@ -35,8 +39,3 @@ def find_customer(brand: Brand, customer_id: int) -> Customer:
         raise CustomerNotFound(f"Invalid user id: this brand has no customer {customer_id}.")
     customer.brand = brand
     return customer
-
-
-def running_or_next_cycle(target_group: TargetGroup, at: datetime) -> Cycle | None:
-    """The first cycle that ends after `at`: the running one, or the next if `at` lies before or between cycles."""
-    return Cycle.objects.filter(target_group=target_group, ends_at__gt=at).order_by("ends_at").first()

@@ -1,3 +1,7 @@
-from django.urls import URLPattern, URLResolver
+from django.urls import path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from targets.api.customers import CustomerView
+
+urlpatterns = [
+    path("customers/<str:customer_id>", CustomerView.as_view()),
+]

@@ -12,7 +12,7 @@ from targets.fields import AmountField, CustomerIdField, InstantField, ReasonFie
 class LeaveSerializer(serializers.Serializer[Any]):
     """A published record: other fields change nothing and are passed over."""
 
-    customerId = CustomerIdField(help_text="The customer to unenrol.")  # noqa: N815 - the name on the wire
+    customerId = CustomerIdField(help_text="The customer to unenrol.")
     reason = ReasonField(required=False, default="", help_text="Why; kept on the receipt.")
     effective = serializers.ChoiceField(
         choices=Effective.choices,
@@ -23,23 +23,23 @@ class LeaveSerializer(serializers.Serializer[Any]):
 
 
 class EnrollSerializer(serializers.Serializer[Any]):
-    customerId = CustomerIdField(help_text="The customer to enrol.")  # noqa: N815 - the name on the wire
-    periodName = TextField(  # noqa: N815 - the name on the wire
+    customerId = CustomerIdField(help_text="The customer to enrol.")
+    periodName = TextField(
         required=False, allow_null=True, default=None, max_length=100, help_text="The period to join; else the running."
     )
-    initialBalance = AmountField(  # noqa: N815 - the name on the wire
+    initialBalance = AmountField(
         required=False, allow_null=True, default=None, min_value=0, help_text="The milestone's value at this instant."
     )
-    resetStreakStatus = serializers.BooleanField(  # noqa: N815 - the name on the wire
+    resetStreakStatus = serializers.BooleanField(
         required=False, allow_null=True, default=False, help_text="Open the next run of a streak."
     )
 
 
 class ActivitySerializer(StrictSerializer):
-    eventId = TextField(max_length=200, help_text="Yours, unique in the brand.")  # noqa: N815 - on the wire
-    eventName = TextField(max_length=100, help_text="Which targets count it.")  # noqa: N815 - on the wire
-    customerId = CustomerIdField()  # noqa: N815 - on the wire
-    occurredAt = InstantField()  # noqa: N815 - on the wire
+    eventId = TextField(max_length=200, help_text="Yours, unique in the brand.")
+    eventName = TextField(max_length=100, help_text="Which targets count it.")
+    customerId = CustomerIdField()
+    occurredAt = InstantField()
     amount = AmountField(required=False, allow_null=True, default=None)
     quantity = AmountField(required=False, allow_null=True, default=None)
     attributes = serializers.DictField(required=False, default=dict)

@@ -1,0 +1,277 @@
+"""What the published call for target groups takes, and how it becomes a programme (api.md 6)."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from rest_framework import serializers
+
+from rewards.enums import RewardKind
+from rewards.operations import RewardData
+from targets.answers import Notice
+from targets.calendar import boundary
+from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, TrackingType
+from targets.errors import ImpossibleCombination, InvalidInput, WarningCode
+from targets.fields import AmountField, StrictSerializer, TextField
+from targets.models import Brand
+from targets.operations import GroupData, LevelData, PeriodData, TargetData
+
+# Which entities there are, and which of them carry an amount.
+ENTITIES = ("TRANSACTION", "LINEITEM", "EVENT", "CUSTOMER")
+ENTITIES_WITH_AMOUNT = ("TRANSACTION", "LINEITEM")
+NEUTRAL_EXPRESSIONS = (None, "", "true", True)
+
+
+class RewardSerializer(StrictSerializer):
+    """What is given, once, for a period or a level."""
+
+    name = TextField(max_length=200)
+    kind = serializers.ChoiceField(choices=RewardKind.choices)
+    value = AmountField(required=False, allow_null=True, default=None, min_value=0)
+    payload = serializers.DictField(required=False, default=dict, help_text="Anything the receiving system needs.")
+
+    def validate(self, reward: dict[str, Any]) -> dict[str, Any]:
+        if reward["kind"] == RewardKind.POINTS and reward["value"] is None:
+            raise serializers.ValidationError({"value": ["Say how many points."]})
+        return reward
+
+
+class PeriodSerializer(serializers.Serializer[Any]):
+    refCode = TextField(max_length=100)
+    startDate = TextField(max_length=40, help_text="A midnight of the group's zone.")
+    endDate = TextField(max_length=40, help_text="A midnight, or 23:59:59.")
+    description = TextField(required=False, allow_null=True, allow_blank=True, default="", max_length=255)
+    active = serializers.BooleanField(required=False, allow_null=True, default=True)
+
+
+class DefaultValueSerializer(serializers.Serializer[Any]):
+    defaultValue = AmountField()
+
+
+class TargetSerializer(serializers.Serializer[Any]):
+    name = TextField(max_length=200)
+    description = TextField(required=False, allow_null=True, allow_blank=True, default="", max_length=255)
+    active = serializers.BooleanField(required=False, allow_null=True, default=True)
+    targetEntity = TextField(max_length=32, help_text=f"One of {', '.join(ENTITIES)}.")
+    targetType = TextField(max_length=32, help_text=f"One of {', '.join(Kpi.values)}.")
+    eventName = TextField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        default="",
+        max_length=100,
+        help_text="Counts activities of this name; without one, of any.",
+    )
+    defaultValues = DefaultValueSerializer(many=True, help_text="One for each period, or one for all.")
+    rewardAllocationType = serializers.ChoiceField(
+        choices=Allocation.choices, required=False, default=Allocation.IMMEDIATE
+    )
+    reward = RewardSerializer(required=False, allow_null=True, default=None)
+
+
+class LevelSerializer(serializers.Serializer[Any]):
+    name = TextField(max_length=200)
+    targetCountOfSequence = serializers.IntegerField(min_value=1, max_value=10_000)
+    reward = RewardSerializer(required=False, allow_null=True, default=None)
+
+
+class TargetGroupSerializer(serializers.Serializer[Any]):
+    """A published body: other fields change nothing and are passed over, unless `refuse_unsupported` knows them."""
+
+    name = TextField(max_length=200)
+    description = TextField(required=False, allow_null=True, allow_blank=True, default="", max_length=255)
+    active = serializers.BooleanField(required=False, allow_null=True, default=True)
+    trackingType = TextField(max_length=32, help_text=f"One of {', '.join(TrackingType.values)}.")
+    targetEvaluationType = TextField(max_length=32, help_text=f"One of {', '.join(EvaluationType.values)}.")
+    timeZoneName = TextField(
+        required=False, allow_null=True, default=None, max_length=64, help_text="IANA; without one the brand's."
+    )
+    frequencyType = serializers.ChoiceField(
+        choices=FrequencyType.choices, required=False, allow_null=True, default=FrequencyType.CUSTOM
+    )
+    frequency = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=1, max_value=2**31 - 1
+    )
+    totalPeriods = serializers.IntegerField(
+        required=False, allow_null=True, default=None, help_text="If sent, the number of periods sent."
+    )
+    recurringCycles = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=0, max_value=2**31 - 1
+    )
+    preferredTillId = serializers.IntegerField(
+        required=False, allow_null=True, default=None, min_value=-(2**63), max_value=2**63 - 1
+    )
+    periods = PeriodSerializer(many=True, help_text="In the order of their dates.")
+    targets = TargetSerializer(many=True)
+    streaks = LevelSerializer(many=True, required=False, allow_null=True, default=list)
+    lateDays = serializers.IntegerField(
+        required=False, default=0, min_value=0, max_value=366, help_text="Days in which an ended period accepts."
+    )
+    countsBeforeEnrolment = serializers.BooleanField(required=False, default=True)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A programme as it is to be defined, its rewards in the order of targets and levels."""
+
+    group: GroupData
+    rewards: list[RewardData | None]
+    level_rewards: list[RewardData | None]
+    warnings: list[Notice]
+
+
+def definition(brand: Brand, sent: Any) -> Definition:
+    """What a body means. Raises `ValidationError`, `InvalidInput`, `ImpossibleCombination` naming the field."""
+    if not isinstance(sent, Mapping):
+        raise InvalidInput("Send one target group as a JSON object.")
+    refuse_unsupported(sent)
+    serializer = TargetGroupSerializer(data=sent)
+    serializer.is_valid(raise_exception=True)
+    body = serializer.validated_data
+    zone_name = body["timeZoneName"] or brand.time_zone
+    if zone_name not in available_timezones():
+        raise InvalidInput(f"{zone_name!r} is not an IANA time zone such as Europe/Berlin.", field="timeZoneName")
+    if body["totalPeriods"] not in (None, len(body["periods"])):
+        raise InvalidInput(f"{len(body['periods'])} periods were sent.", field="totalPeriods")
+    periods, warnings = _periods(body["periods"], ZoneInfo(zone_name))
+    streaks = body["streaks"] or []
+    return Definition(
+        GroupData(
+            name=body["name"],
+            description=body["description"] or "",
+            is_active=body["active"] is not False,
+            tracking_type=_tracking_type(body["trackingType"]),
+            evaluation_type=_evaluation_type(body["targetEvaluationType"], body["trackingType"]),
+            time_zone=zone_name,
+            frequency_type=body["frequencyType"] or FrequencyType.CUSTOM,
+            frequency=body["frequency"],
+            recurring_cycles=body["recurringCycles"],
+            preferred_till_id=body["preferredTillId"],
+            periods=periods,
+            targets=[_target(each, f"targets[{index}]") for index, each in enumerate(body["targets"])],
+            levels=[LevelData(each["name"], each["targetCountOfSequence"]) for each in streaks],
+            late_days=body["lateDays"],
+            counts_before_enrolment=body["countsBeforeEnrolment"],
+        ),
+        [_reward(each["reward"]) for each in body["targets"]],
+        [_reward(each["reward"]) for each in streaks],
+        warnings,
+    )
+
+
+def refuse_unsupported(sent: Mapping[str, Any]) -> None:
+    """Published fields that would change who is tracked or rewarded, unless neutral (api.md 6)."""
+    for path, name, value in _published_fields(sent):
+        neutral: tuple[Any, ...] = (None,)
+        match name:
+            case "expression" | "expressionJson":
+                neutral = NEUTRAL_EXPRESSIONS
+            case "filters" | "extendedFieldInfo":
+                neutral = (None, [], {}, "")
+            case "enrolmentMethod":
+                neutral = (None, "IMPORT")
+            case "unifiedTargetExpression":
+                neutral = (None, "")
+            case "userCreated" | "leaderboardEnabled":
+                neutral = (None, False)
+            case _:
+                continue
+        if value not in neutral:
+            raise InvalidInput(
+                f"{path} is not supported: it would change who is tracked or rewarded. Leave it out.", field=path
+            )
+    for index, period in enumerate(_mappings(sent.get("periods"))):
+        if period.get("active") is False:
+            raise InvalidInput(
+                "A period cannot be inactive. Leave it out: periods may have gaps between them.",
+                field=f"periods[{index}].active",
+            )
+
+
+def _published_fields(sent: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    for name, value in sent.items():
+        yield str(name), str(name), value
+    for index, target in enumerate(_mappings(sent.get("targets"))):
+        for name, value in target.items():
+            yield f"targets[{index}].{name}", str(name), value
+
+
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    """The items, an empty one in the place of what is no object, so that indexes stay right."""
+    for each in value if isinstance(value, list) else []:
+        yield each if isinstance(each, Mapping) else {}
+
+
+def _tracking_type(text: str) -> TrackingType:
+    if text == "STREAK":
+        return TrackingType.STREAKS
+    if text not in TrackingType.values:
+        raise InvalidInput(
+            f"trackingType {text!r} is not supported: send one of {', '.join(TrackingType.values)}.",
+            field="trackingType",
+        )
+    return TrackingType(text)
+
+
+def _evaluation_type(text: str, tracking_type: str) -> EvaluationType:
+    if text in EvaluationType.values:
+        return EvaluationType(text)
+    if tracking_type != TrackingType.DEFAULT and text in ("CYCLIC_WINDOW", "PERIOD_AGNOSTIC_WINDOW"):
+        raise ImpossibleCombination(
+            f"A streak runs in FIXED_CALENDAR_WINDOW, not {text}.", field="targetEvaluationType"
+        )
+    raise InvalidInput(
+        f"targetEvaluationType {text!r} is not supported: send {', '.join(EvaluationType.values)}.",
+        field="targetEvaluationType",
+    )
+
+
+def _periods(sent: list[dict[str, Any]], zone: ZoneInfo) -> tuple[list[PeriodData], list[Notice]]:
+    periods: list[PeriodData] = []
+    warnings: list[Notice] = []
+    for index, each in enumerate(sent):
+        instants = []
+        for name in ("startDate", "endDate"):
+            path = f"periods[{index}].{name}"
+            instant, differs = boundary(each[name], zone, is_end=name == "endDate", field=path)
+            instants.append(instant)
+            if differs:
+                message = f"{path}: the offset was ignored; the time is read in {zone.key}."
+                warnings.append(Notice(WarningCode.FIELD_IGNORED, message))
+        periods.append(PeriodData(each["refCode"], instants[0], instants[1], each["description"] or ""))
+    return periods, warnings
+
+
+def _target(sent: dict[str, Any], path: str) -> TargetData:
+    entity, kpi = sent["targetEntity"], sent["targetType"]
+    if entity not in ENTITIES:
+        raise InvalidInput(
+            f"targetEntity {entity!r} is not supported: send one of {', '.join(ENTITIES)}.",
+            field=f"{path}.targetEntity",
+        )
+    if kpi not in Kpi.values:
+        raise InvalidInput(
+            f"targetType {kpi!r} is not supported: send one of {', '.join(Kpi.values)}.", field=f"{path}.targetType"
+        )
+    if kpi == Kpi.SALES and entity not in ENTITIES_WITH_AMOUNT:
+        raise ImpossibleCombination(
+            f"{kpi} adds up amounts, which {entity} has not: send {' or '.join(ENTITIES_WITH_AMOUNT)}.",
+            field=f"{path}.targetEntity",
+        )
+    return TargetData(
+        name=sent["name"],
+        description=sent["description"] or "",
+        is_active=sent["active"] is not False,
+        entity=entity,
+        kpi=Kpi(kpi),
+        event_name=sent["eventName"] or "",
+        allocation=Allocation(sent["rewardAllocationType"]),
+        values=[each["defaultValue"] for each in sent["defaultValues"]],
+    )
+
+
+def _reward(sent: dict[str, Any] | None) -> RewardData | None:
+    if sent is None:
+        return None
+    return RewardData(sent["name"], RewardKind(sent["kind"]), sent["value"], sent["payload"])

@@ -1,0 +1,71 @@
+"""The customer registry over HTTP."""
+
+from typing import Any
+
+from django.core.validators import EmailValidator
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from targets.answers import Answer
+from targets.api.requests import brand_of, validated
+from targets.fields import CustomerIdField, StrictSerializer, TextField, path_id
+from targets.models import Customer
+from targets.operations import put_customer
+from targets.queries import find_customer
+
+
+class CustomerSerializer(StrictSerializer):
+    """What is known of a customer. What is not sent is empty afterwards."""
+
+    customerId = CustomerIdField(required=False, help_text="As in the path; may be left out.")
+    externalId = TextField(required=False, default="", allow_blank=True, max_length=100)
+    firstName = TextField(required=False, default="", allow_blank=True, max_length=100)
+    lastName = TextField(required=False, default="", allow_blank=True, max_length=100)
+    email = TextField(required=False, default="", allow_blank=True, max_length=254, validators=[EmailValidator()])
+    mobile = TextField(required=False, default="", allow_blank=True, max_length=32)
+
+
+class CustomerView(APIView):
+    """One customer, by the brand's own number."""
+
+    required_permissions = {"get": "targets.view_customer", "put": "targets.change_customer"}
+
+    @extend_schema(operation_id="readCustomer", responses={200: CustomerSerializer})
+    def get(self, request: Request, customer_id: str) -> Answer:
+        """What is known of the customer."""
+        return Answer(customer_json(find_customer(brand_of(request), path_id(customer_id, "customerId"))))
+
+    @extend_schema(
+        operation_id="putCustomer",
+        request=CustomerSerializer,
+        responses={200: CustomerSerializer, 201: CustomerSerializer},
+    )
+    def put(self, request: Request, customer_id: str) -> Answer:
+        """Register the customer (201), or replace what is known of him (200)."""
+        number = path_id(customer_id, "customerId")
+        sent = validated(CustomerSerializer, request.data)
+        if sent.get("customerId", number) != number:
+            raise serializers.ValidationError({"customerId": ["It differs from the one in the path."]})
+        customer, is_new = put_customer(
+            brand=brand_of(request),
+            customer_id=number,
+            external_id=sent["externalId"],
+            first_name=sent["firstName"],
+            last_name=sent["lastName"],
+            email=sent["email"],
+            mobile=sent["mobile"],
+        )
+        return Answer(customer_json(customer), status=201 if is_new else 200)
+
+
+def customer_json(customer: Customer) -> dict[str, Any]:
+    return {
+        "customerId": customer.customer_id,
+        "externalId": customer.external_id,
+        "firstName": customer.first_name,
+        "lastName": customer.last_name,
+        "email": customer.email,
+        "mobile": customer.mobile,
+    }
