@@ -1,5 +1,6 @@
 """JSON columns whose numbers stay exact: decimals go in and come out as decimals, never as floats."""
 
+from decimal import Decimal
 from typing import Any
 
 import simplejson
@@ -13,7 +14,7 @@ class ExactJSONEncoder(simplejson.JSONEncoder):
 
 class ExactJSONDecoder(simplejson.JSONDecoder):
     def __init__(self, **options: Any) -> None:
-        super().__init__(**(options | {"use_decimal": True}))
+        super().__init__(**(options | {"parse_float": Decimal}))
 
 
 class ExactJSONField(models.JSONField):

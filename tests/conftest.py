@@ -3,9 +3,15 @@
 import base64
 import shutil
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+import simplejson
+from rest_framework.response import Response
 from rest_framework.test import APIClient
+
+from targets.models import Brand
+from tests.factories import SECRET, START, ApiUserFactory, BrandFactory
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -45,3 +51,33 @@ def client_of() -> Callable[[str, str], APIClient]:
 def basic(username: str, password: str) -> str:
     """The value of the header Authorization."""
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
+class Site:
+    """A sandbox brand with an API user: `site.post("/v3/...", body)` and so on answer (status, parsed body)."""
+
+    def __init__(self, client: APIClient, brand: Brand) -> None:
+        self.client = client
+        self.brand = brand
+
+    def post(self, path: str, body: object) -> tuple[int, dict]:
+        return self._answered(self.client.generic("POST", path, simplejson.dumps(body), "application/json"))
+
+    def put(self, path: str, body: object) -> tuple[int, dict]:
+        return self._answered(self.client.generic("PUT", path, simplejson.dumps(body), "application/json"))
+
+    def get(self, path: str) -> tuple[int, dict]:
+        return self._answered(self.client.get(path))
+
+    def set_clock(self, now: str) -> None:
+        assert self.put("/v3/clock", {"now": now})[0] == 200
+
+    @staticmethod
+    def _answered(response: Response) -> tuple[int, dict]:
+        return response.status_code, simplejson.loads(response.content, use_decimal=True)
+
+
+@pytest.fixture
+def site(db: None, client_of: Callable[[str, str], APIClient]) -> Site:
+    brand = BrandFactory(sandbox=True, clock_at=START + timedelta(days=1))
+    return Site(client_of(ApiUserFactory(brand=brand).user.username, SECRET), brand)
