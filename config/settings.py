@@ -188,7 +188,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"Allocation": "targets.enums.Allocation"},
+    "ENUM_NAME_OVERRIDES": {
+        "Allocation": "targets.enums.Allocation",
+        "RewardKind": "rewards.enums.RewardKind",
+        "ReceiptKind": "enrollments.enums.ReceiptKind",
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/v3",

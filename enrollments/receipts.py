@@ -79,14 +79,14 @@ class _Renderer:
         participations = {receipt.participation_id: receipt.participation for receipt in receipts}
         targets = {each.target_id for each in participations.values()}
         groups = {each.target.target_group_id for each in participations.values()}
-        self.cycles = _grouped(Cycle.objects.filter(target_group__in=groups).order_by("number"), "target_group_id")
-        self.levels = _grouped(
+        self.cycles = grouped(Cycle.objects.filter(target_group__in=groups).order_by("number"), "target_group_id")
+        self.levels = grouped(
             StreakLevel.objects.filter(target_group__in=groups).order_by("target_count"), "target_group_id"
         )
         self.target_values = {
             (each.target_id, each.cycle_id): each.value for each in TargetValue.objects.filter(target__in=targets)
         }
-        self.stays = _grouped(Stay.objects.filter(participation__in=participations).order_by("pk"), "participation_id")
+        self.stays = grouped(Stay.objects.filter(participation__in=participations).order_by("pk"), "participation_id")
         self.progress = {
             (each.participation_id, each.run_number, each.cycle_number): each
             for each in Progress.objects.filter(participation__in=participations)
@@ -191,7 +191,7 @@ def _warnings(receipt: Receipt, lines: Iterable[CycleLine]) -> list[tuple[Warnin
     return warnings
 
 
-def _grouped(rows: Iterable[Row], attribute: str) -> dict[int, list[Row]]:
+def grouped(rows: Iterable[Row], attribute: str) -> dict[int, list[Row]]:
     groups: dict[int, list[Row]] = defaultdict(list)
     for row in rows:
         groups[getattr(row, attribute)].append(row)

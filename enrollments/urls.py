@@ -1,9 +1,16 @@
 from django.urls import include, path
 
-from enrollments.api.views import ActivitiesView, ClockView
+from enrollments.api.activities import ActivitiesView
+from enrollments.api.clock import ClockView
+from enrollments.api.enrolling import TargetEnrollmentViewSet
+from enrollments.api.reading import ReceiptsView, ReceiptView
+from enrollments.urls_published import TARGET
 
 urlpatterns = [
     path("", include("enrollments.urls_published")),
+    path(f"{TARGET}/enrollments/<str:customer_id>", TargetEnrollmentViewSet.as_view({"get": "standing"})),
     path("activities", ActivitiesView.as_view()),
     path("clock", ClockView.as_view()),
+    path("receipts", ReceiptsView.as_view()),
+    path("receipts/<str:receipt_id>", ReceiptView.as_view()),
 ]

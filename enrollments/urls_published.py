@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from enrollments.api.views import TargetEnrollmentViewSet
+from enrollments.api.enrolling import TargetEnrollmentViewSet
+from enrollments.api.reading import UserTargetGroupsView
 
 TARGET = "targetGroups/<str:group_id>/targets/<str:target_id>"
 
@@ -11,4 +12,5 @@ urlpatterns = [
     path(f"{TARGET}/unEnroll/preview", TargetEnrollmentViewSet.as_view({"post": "preview"})),
     path(f"{TARGET}/unEnroll/cancel", TargetEnrollmentViewSet.as_view({"post": "cancel"})),
     path(f"{TARGET}/enroll", TargetEnrollmentViewSet.as_view({"post": "enroll"})),
+    path("users/<str:customer_id>/targetGroups", UserTargetGroupsView.as_view()),
 ]

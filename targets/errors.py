@@ -74,6 +74,10 @@ class TargetNotFound(DomainError):
     error = ErrorCode.TARGET_NOT_FOUND
 
 
+class ReceiptNotFound(DomainError):
+    error = ErrorCode.NOT_FOUND
+
+
 class CycleNotFound(DomainError):
     error = ErrorCode.CYCLE_NOT_FOUND
 

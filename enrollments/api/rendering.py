@@ -1,22 +1,15 @@
 """Our own answers as JSON (api.md 7)."""
 
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
+from enrollments.models import Receipt
 from enrollments.operations import Recorded
 from enrollments.receipts import Account, CycleLine, LevelLine
+from enrollments.standing import CycleStanding, Standing
+from rewards.api.rendering import grants_json
 from targets.answers import Notice
+from targets.api.rendering import amount, instant
 from targets.models import Cycle
-
-
-def instant(value: datetime | None) -> str | None:
-    return None if value is None else value.isoformat()
-
-
-def amount(value: Decimal | None) -> Decimal | None:
-    """Three places, as a JSON number."""
-    return None if value is None else value.quantize(Decimal("0.001"))
 
 
 def period_json(cycle: Cycle | None) -> dict[str, Any] | None:
@@ -98,3 +91,69 @@ def recorded_json(recorded: Recorded, period_ids: dict[tuple[int, int], int]) ->
     if recorded.not_counted is not None:
         not_counted.append({"targetId": None, "reason": recorded.not_counted.value})
     return {"eventId": recorded.event_id, "counted": counted, "notCounted": not_counted}
+
+
+def receipt_summary_json(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "receiptId": receipt.pk,
+        "kind": receipt.kind,
+        "effectiveAt": instant(receipt.effective_at),
+        "recordedAt": instant(receipt.recorded_at),
+        "source": receipt.source,
+        "actor": receipt.actor,
+        "reason": receipt.reason,
+    }
+
+
+def enrollment_json(standing: Standing, receipts: list[Receipt]) -> dict[str, Any]:
+    """`receipts`: what changed the enrolment, oldest first."""
+    participation = standing.participation
+    reasons = {each.pk: each.reason for each in receipts}
+    names = {line.cycle.number: line.cycle.ref_code for line in standing.cycles}
+    leaves_at_end_of = standing.leaves_at_end_of
+    return {
+        "customerId": participation.customer.customer_id,
+        "enrolled": standing.is_enrolled,
+        "leavesAtEndOf": leaves_at_end_of.ref_code if leaves_at_end_of else None,
+        "stays": [
+            {
+                "firstPeriod": names[stay.first_cycle],
+                "endPeriod": names.get(stay.end_cycle or 0),
+                "enrolledAt": instant(stay.enrolled_at),
+                "unenrolledAt": instant(standing.left_at[stay.pk]),
+                "reason": reasons.get(stay.leave_receipt_id or 0),
+                "run": stay.run_number,
+            }
+            for stay in standing.stays
+        ],
+        "run": participation.run_number or None,
+        "streakCount": standing.streak_count,
+        "cycles": [cycle_standing_json(line) for line in standing.cycles],
+        "levels": [
+            {
+                "streakId": line.level.pk,
+                "name": line.level.name,
+                "targetCountOfSequence": line.level.target_count,
+                "verdict": line.verdict.value,
+                "grantId": line.grant.pk if line.grant else None,
+            }
+            for line in standing.levels
+        ],
+        "grants": grants_json(standing.grants),
+        "receipts": [receipt_summary_json(each) for each in receipts],
+    }
+
+
+def cycle_standing_json(line: CycleStanding) -> dict[str, Any]:
+    return {
+        "periodId": line.cycle.pk,
+        "number": line.cycle.number,
+        "refCode": line.cycle.ref_code,
+        "startDate": instant(line.cycle.starts_at),
+        "endDate": instant(line.cycle.ends_at),
+        "verdict": line.verdict.value,
+        "value": amount(line.value),
+        "targetValue": amount(line.target_value),
+        "achievedAt": instant(line.achieved_at),
+        "grantId": line.grant.pk if line.grant else None,
+    }

@@ -22,6 +22,11 @@ class LeaveSerializer(serializers.Serializer[Any]):
     )
 
 
+class CancelSerializer(serializers.Serializer[Any]):
+    customerId = CustomerIdField(help_text="The customer whose scheduled leave is taken back.")
+    reason = ReasonField(required=False, default="", help_text="Why; kept on the receipt.")
+
+
 class EnrollSerializer(serializers.Serializer[Any]):
     customerId = CustomerIdField(help_text="The customer to enrol.")
     periodName = TextField(

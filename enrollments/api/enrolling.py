@@ -1,0 +1,134 @@
+"""Enrolling and unenrolling over HTTP: translate the input, call one operation, translate the answer."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.viewsets import ViewSet
+
+from enrollments.api.rendering import enrollment_json, notices, receipt_json
+from enrollments.api.schema import EnrollmentAnswer, ReceiptAnswer
+from enrollments.api.serializers import CancelSerializer, EnrollSerializer, LeaveSerializer, single_record
+from enrollments.enums import Effective, Source, Verdict
+from enrollments.models import Participation, Receipt
+from enrollments.operations import cancel_leave, enroll, unenroll
+from enrollments.receipts import account
+from enrollments.standing import standings
+from targets.answers import Answer
+from targets.api.requests import brand_of, request_id_of, validated
+from targets.clock import brand_now, run_at_now
+from targets.fields import path_id
+from targets.models import Customer, Target
+from targets.queries import find_customer, find_target
+
+MOST_RECEIPTS = 100
+
+
+class Asked(NamedTuple):
+    """One record of a published call, with what it names."""
+
+    record: dict[str, Any]
+    target: Target
+    customer: Customer
+
+
+class TargetEnrollmentViewSet(ViewSet):
+    """The published calls of one target. `unEnroll` is what this product exists for."""
+
+    published_shape = True
+    required_permissions = {
+        "unenroll": "enrollments.unenroll",
+        "preview": "enrollments.view_receipt",
+        "cancel": "enrollments.unenroll",
+        "enroll": "enrollments.enroll",
+        "standing": "enrollments.view_participation",
+    }
+
+    @extend_schema(operation_id="unEnroll", request=LeaveSerializer(many=True), responses={200: OpenApiTypes.INT64})
+    @action(detail=False, methods=["post"], url_path="unEnroll")
+    def unenroll(self, request: Request, group_id: str, target_id: str) -> Answer:
+        """Unenrol a customer from a milestone or streak, now or at the end of the running cycle."""
+        asked = _asked(request, group_id, target_id, LeaveSerializer)
+        receipt = _leave(request, asked, dry_run=False)
+        # Only a leave of now forfeits; nothing need be rendered to know.
+        forfeits = receipt.running_verdict == Verdict.LEFT_REWARD_FORFEITED
+        return Answer(asked.customer.customer_id, warnings=notices(account(receipt)) if forfeits else [])
+
+    @extend_schema(operation_id="unEnrollPreview", request=LeaveSerializer(many=True), responses={200: ReceiptAnswer})
+    @action(detail=False, methods=["post"], url_path="unEnroll/preview")
+    def preview(self, request: Request, group_id: str, target_id: str) -> Answer:
+        """The receipt that unEnroll would write; nothing is written."""
+        asked = _asked(request, group_id, target_id, LeaveSerializer)
+        return Answer(receipt_json(account(_leave(request, asked, dry_run=True)), is_preview=True))
+
+    @extend_schema(operation_id="unEnrollCancel", request=CancelSerializer(many=True), responses={200: ReceiptAnswer})
+    @action(detail=False, methods=["post"], url_path="unEnroll/cancel")
+    def cancel(self, request: Request, group_id: str, target_id: str) -> Answer:
+        """Take back a leave at the end of the running cycle; answers the receipt."""
+        asked = _asked(request, group_id, target_id, CancelSerializer)
+        receipt = _run(request, asked, cancel_leave, reason=asked.record["reason"])
+        return Answer(receipt_json(account(receipt)))
+
+    @extend_schema(operation_id="enroll", request=EnrollSerializer(many=True), responses={200: OpenApiTypes.INT64})
+    @action(detail=False, methods=["post"], url_path="enroll")
+    def enroll(self, request: Request, group_id: str, target_id: str) -> Answer:
+        """Enrol a customer, for the first time or again."""
+        asked = _asked(request, group_id, target_id, EnrollSerializer)
+        receipt = _run(
+            request,
+            asked,
+            enroll,
+            period_name=asked.record["periodName"],
+            initial_balance=asked.record["initialBalance"],
+            reset_streak=bool(asked.record["resetStreakStatus"]),
+        )
+        return Answer(asked.customer.customer_id, warnings=notices(account(receipt)) if receipt.ignored_fields else [])
+
+    @extend_schema(operation_id="readEnrollment", responses={200: EnrollmentAnswer})
+    def standing(self, request: Request, group_id: str, target_id: str, customer_id: str) -> Answer:
+        """Where a customer stands in a target: stays, progress, grants, and the last 100 changes."""
+        number = path_id(customer_id, "customerId")
+        brand = brand_of(request)
+        target = find_target(
+            brand, path_id(group_id, "targetGroupId"), path_id(target_id, "targetId"), include_inactive=True
+        )
+        customer = find_customer(brand, number)
+        participation = Participation.objects.filter(customer=customer, target=target).first()
+        if participation is None:
+            participation = Participation(customer=customer, target=target, run_number=0)
+        receipts = list(Receipt.objects.filter(participation=participation.pk).order_by("-pk")[:MOST_RECEIPTS])
+        (found,) = standings([participation], brand_now(brand))
+        return Answer(enrollment_json(found, receipts[::-1]))
+
+
+def _asked(request: Request, group_id: str, target_id: str, serializer_class: Any) -> Asked:
+    """In the order in which refusals are answered (api.md 4)."""
+    group, target = path_id(group_id, "targetGroupId"), path_id(target_id, "targetId")
+    record = validated(serializer_class, single_record(request.data))
+    brand = brand_of(request)
+    return Asked(record, find_target(brand, group, target), find_customer(brand, record["customerId"]))
+
+
+def _leave(request: Request, asked: Asked, *, dry_run: bool) -> Receipt:
+    record = asked.record
+    effective = Effective(record["effective"])
+    return _run(request, asked, unenroll, effective=effective, reason=record["reason"], dry_run=dry_run)
+
+
+def _run(request: Request, asked: Asked, operation: Callable[..., Receipt], **details: Any) -> Receipt:
+    """Run an operation on the enrolment, at the brand's now, in the name of the API user."""
+    return run_at_now(
+        brand_of(request),
+        lambda at: operation(
+            customer=asked.customer,
+            target=asked.target,
+            at=at,
+            by=request.user.get_username(),
+            source=Source.API,
+            request_id=request_id_of(request),
+            **details,
+        ),
+    )

@@ -1,0 +1,223 @@
+"""Where customers stand now: every cycle and level of a participation, for the reading calls and the admin.
+
+A receipt is as of its instant (receipts.py); a standing is as of `at`. The number of statements does not depend on
+how many participations, cycles or stays there are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import prefetch_related_objects
+
+from enrollments.decisions import chain_through, shown_count
+from enrollments.enums import LevelVerdict, Verdict
+from enrollments.models import Participation, Progress, Receipt, Stay
+from enrollments.queries import out_since
+from enrollments.receipts import grouped
+from rewards.models import Grant
+from targets.enums import TrackingType
+from targets.models import Cycle, StreakLevel, TargetValue
+
+
+@dataclass(frozen=True)
+class CycleStanding:
+    """One cycle: what it is to him now. `stay` covers it, or is the one by which he left it."""
+
+    cycle: Cycle
+    verdict: Verdict
+    stay: Stay | None
+    progress: Progress | None
+    target_value: Decimal
+    grant: Grant | None
+
+    @property
+    def value(self) -> Decimal:
+        return self.progress.value if self.progress else Decimal(0)
+
+    @property
+    def achieved_at(self) -> datetime | None:
+        return self.progress.achieved_at if self.progress else None
+
+
+@dataclass(frozen=True)
+class LevelStanding:
+    """One level in the current run. `achieved_at` is empty until the chain has been long enough."""
+
+    level: StreakLevel
+    verdict: LevelVerdict
+    achieved_at: datetime | None
+    achieved_by: Progress | None
+    grant: Grant | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A participation as it stands. `leaves_at_end_of` is the cycle after which a scheduled leave takes effect."""
+
+    participation: Participation
+    is_enrolled: bool
+    leaves_at_end_of: Cycle | None
+    stays: list[Stay]
+    left_at: dict[int, datetime | None]
+    streak_count: int
+    cycles: list[CycleStanding]
+    levels: list[LevelStanding]
+    grants: list[Grant]
+
+
+def standings(participations: Sequence[Participation], at: datetime) -> list[Standing]:
+    """In their order. Leaves `customer` and `target.target_group` of each participation loaded."""
+    prefetch_related_objects(participations, "customer", "target__target_group")
+    return _Loader(participations, at).standings()
+
+
+class _Loader:
+    """What the standings need, one statement for each table."""
+
+    def __init__(self, participations: Sequence[Participation], at: datetime) -> None:
+        self.participations = participations
+        self.at = at
+        ids = {each.pk for each in participations}
+        targets = {each.target_id for each in participations}
+        groups = {each.target.target_group_id for each in participations}
+        self.cycles = grouped(Cycle.objects.filter(target_group__in=groups).order_by("number"), "target_group_id")
+        self.levels = grouped(
+            StreakLevel.objects.filter(target_group__in=groups).order_by("target_count"), "target_group_id"
+        )
+        self.target_values = {
+            (each.target_id, each.cycle_id): each.value for each in TargetValue.objects.filter(target__in=targets)
+        }
+        self.stays = grouped(Stay.objects.filter(participation__in=ids).order_by("pk"), "participation_id")
+        self.progress = grouped(Progress.objects.filter(participation__in=ids), "participation_id")
+        self.grants = grouped(
+            Grant.objects.filter(target__in=targets, customer__in={each.customer_id for each in participations})
+            .select_related("customer", "level")
+            .order_by("pk"),
+            "target_id",
+        )
+        # Of the leaves in force: what became of the cycle that was running then.
+        self.receipts = {
+            each.pk: each for each in Receipt.objects.filter(participation__in=ids, ended_stay__isnull=False)
+        }
+
+    def standings(self) -> list[Standing]:
+        return [self._standing(each) for each in self.participations]
+
+    def _standing(self, participation: Participation) -> Standing:
+        target = participation.target
+        cycles = self.cycles[target.target_group_id]
+        stays = self.stays[participation.pk]
+        ends = {cycle.number: cycle.ends_at for cycle in cycles}
+        left_at = {stay.pk: out_since(stay, ends) for stay in stays}
+        last = stays[-1] if stays else None
+        out = left_at[last.pk] if last else None
+        is_enrolled = last is not None and (last.end_cycle is None or (last.left_at is None and self.at < out))  # type: ignore[operator]  # out is known of a stay that ends
+        scheduled = last.leaves_after if last and is_enrolled else None
+        grants = [each for each in self.grants[target.pk] if each.customer_id == participation.customer_id]
+        progress = {(each.run_number, each.cycle_number): each for each in self.progress[participation.pk]}
+        by_cycle = {grant.cycle_number: grant for grant in grants if grant.level_id is None}
+        lines = [self._cycle(participation, cycle, stays, progress, by_cycle.get(cycle.number)) for cycle in cycles]
+        streak_count, levels = self._streak(participation, cycles, stays, progress, grants)
+        return Standing(
+            participation=participation,
+            is_enrolled=is_enrolled,
+            leaves_at_end_of=next((cycle for cycle in cycles if cycle.number == scheduled), None),
+            stays=stays,
+            left_at=left_at,
+            cycles=lines,
+            grants=grants,
+            streak_count=streak_count,
+            levels=levels,
+        )
+
+    def _cycle(
+        self,
+        participation: Participation,
+        cycle: Cycle,
+        stays: list[Stay],
+        progress: dict[tuple[int, int], Progress],
+        grant: Grant | None,
+    ) -> CycleStanding:
+        covering = next((stay for stay in stays if stay.covers(cycle.number)), None)
+        # Left by the latest leave that he had joined before or in it.
+        leaving = next((stay for stay in reversed(stays) if stay.end_cycle and stay.end_cycle <= cycle.number), None)
+        stay = covering or leaving
+        if covering is not None:
+            verdict = Verdict.KEPT if cycle.ends_at <= self.at else Verdict.MEMBER
+        elif leaving is None:
+            verdict = Verdict.NOT_MEMBER
+        elif grant is not None:
+            verdict = Verdict.LEFT_REWARD_KEPT
+        else:
+            verdict = self._left(cycle, stays)
+        return CycleStanding(
+            cycle=cycle,
+            verdict=verdict,
+            stay=stay,
+            progress=progress.get((stay.run_number, cycle.number)) if stay else None,
+            target_value=self.target_values[participation.target_id, cycle.pk],
+            grant=grant,
+        )
+
+    def _left(self, cycle: Cycle, stays: list[Stay]) -> Verdict:
+        """Forfeited if it was the running cycle of a leave that forfeited it, and he never came back to it."""
+        forfeiting = (self.receipts.get(stay.leave_receipt_id or 0) for stay in stays)
+        is_forfeited = any(
+            receipt is not None
+            and receipt.running_cycle == cycle.number
+            and receipt.running_verdict == Verdict.LEFT_REWARD_FORFEITED
+            for receipt in forfeiting
+        )
+        return Verdict.LEFT_REWARD_FORFEITED if is_forfeited else Verdict.LEFT
+
+    def _streak(
+        self,
+        participation: Participation,
+        cycles: list[Cycle],
+        stays: list[Stay],
+        progress: dict[tuple[int, int], Progress],
+        grants: list[Grant],
+    ) -> tuple[int, list[LevelStanding]]:
+        """The count shown, and the levels of the current run."""
+        group = participation.target.target_group
+        if not group.is_streak:
+            return 0, []
+        run = participation.run_number
+        achieved = {number: each for (of_run, number), each in progress.items() if of_run == run and each.achieved_at}
+        missed: set[int] = set()
+        if group.tracking_type != TrackingType.NON_CONTINUOUS_STREAKS:
+            missed = {
+                cycle.number
+                for cycle in cycles
+                if cycle.ends_at <= self.at
+                and cycle.number not in achieved
+                and any(stay.run_number == run and stay.covers(cycle.number) for stay in stays)
+            }
+        by_level = {grant.level_id: grant for grant in grants if grant.level_id and grant.run_number == run}
+        reached = _instants_of_longest_chain(achieved, missed)
+        levels = [_level(level, by_level.get(level.pk), reached) for level in self.levels[group.pk]]
+        return shown_count(achieved, missed), levels
+
+
+def _level(level: StreakLevel, grant: Grant | None, reached: list[Progress]) -> LevelStanding:
+    by = reached[level.target_count - 1] if level.target_count <= len(reached) else None
+    return LevelStanding(
+        level=level,
+        verdict=LevelVerdict.KEPT if grant else LevelVerdict.NOT_REACHED,
+        achieved_at=grant.achieved_at if grant else by.achieved_at if by else None,
+        achieved_by=by,
+        grant=grant,
+    )
+
+
+def _instants_of_longest_chain(achieved: dict[int, Progress], missed: set[int]) -> list[Progress]:
+    """The progress of the longest chain in the order in which it was achieved: the n-th made it n long."""
+    if not achieved:
+        return []
+    longest = max(achieved, key=lambda number: chain_through(number, achieved, missed))
+    lower = max((number for number in missed if number < longest), default=0)
+    upper = min((number for number in missed if number > longest), default=None)
+    chain = [each for number, each in achieved.items() if lower < number and (upper is None or number < upper)]
+    return sorted(chain, key=lambda each: (each.achieved_at, each.cycle_number))
