@@ -14,6 +14,19 @@ class Effective(models.TextChoices):
     END_OF_CYCLE = "endOfCycle", "At the end of the running cycle"
 
 
+class LeaveOutcome(models.TextChoices):
+    """What became of one customer when many were to be unenrolled (api.md 3)."""
+
+    UNENROLLED = "unenrolled", "Unenrolled"
+    SCHEDULED = "scheduled", "Leaves at the end of the running cycle"
+    ALREADY_LEFT = "already_left", "Had left already"
+    NEVER_ENROLLED = "never_enrolled", "Was never enrolled"
+    UNKNOWN_CUSTOMER = "unknown_customer", "The brand has no such customer"
+    PERIOD_OVER = "period_over", "The programme is over"
+    DUPLICATE_IN_REQUEST = "duplicate_in_request", "Was named before"
+    TRY_AGAIN = "try_again", "Somebody else was changing it"
+
+
 class ReceiptKind(models.TextChoices):
     ENROLLED = "ENROLLED", "Enrolled"
     REENROLLED = "REENROLLED", "Re-enrolled"

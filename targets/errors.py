@@ -99,7 +99,13 @@ class AlreadyEnrolled(DomainError):
 
 
 class NotEnrolled(DomainError):
+    """`left_at` tells the two cases apart: when he left, or None if he was never enrolled."""
+
     error = ErrorCode.NOT_ENROLLED
+
+    def __init__(self, message: str = "", *, left_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.left_at = left_at
 
 
 class StaleInstant(DomainError):

@@ -1,4 +1,4 @@
-"""Defining who is targeted, for what and when: target groups with their calendars, and customers."""
+"""Defining who is targeted, for what and when: brands, customers, target groups with their calendars."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,12 +6,16 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
+from targets.access import ensure_default_access
 from targets.calendar import closing_instant
-from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, TrackingType
+from targets.credentials import digest, generate_secret, password_to_send
+from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, SecretForm, TrackingType
 from targets.errors import DomainError, ImpossibleCombination, InvalidInput, NameTaken
-from targets.models import MAX_VALUE, Brand, Customer, Cycle, StreakLevel, Target, TargetGroup, TargetValue
+from targets.models import MAX_VALUE, ApiUser, Brand, Customer, Cycle, StreakLevel, Target, TargetGroup, TargetValue
 from targets.models.programme import MAX_LEVELS
 from targets.queries import LARGEST_ID
 
@@ -235,3 +239,44 @@ def put_customer(*, brand: Brand, customer_id: int, **details: str) -> tuple[Cus
     if not 0 < customer_id <= LARGEST_ID:
         raise InvalidInput(f"customerId is an integer from 1 to {LARGEST_ID}.", field="customerId")
     return Customer.objects.update_or_create(brand=brand, customer_id=customer_id, defaults=details)
+
+
+@dataclass(frozen=True)
+class BrandMade:
+    """`secret` is known here only; the database keeps a keyed digest."""
+
+    brand: Brand
+    api_user: ApiUser
+    secret: str
+
+
+def create_brand(*, name: str, time_zone: str, sandbox: bool, username: str, secret_form: SecretForm) -> BrandMade:
+    """Make a brand and an API user who may do everything the API offers.
+
+    Raises `InvalidInput` for an unusable name, zone or user name, `NameTaken` for one in use; then nothing is made.
+    """
+    users = get_user_model()
+    secret = generate_secret()
+    user = users(username=username)
+    user.set_unusable_password()
+    brand = Brand(name=name, time_zone=time_zone, sandbox=sandbox)
+    try:
+        brand.clean_fields()
+        user.clean_fields(exclude=["password"])
+    except ValidationError as error:
+        raise InvalidInput(" ".join(error.messages)) from None
+    if Brand.objects.filter(name__iexact=name).exists():
+        raise NameTaken(f"There is a brand {name!r} already.")
+    if users.objects.filter(username=username).exists():
+        raise NameTaken(f"There is a user {username!r} already: name another with --api-user.")
+    with transaction.atomic():
+        brand.save()
+        user.save()
+        user.groups.add(ensure_default_access())
+        api_user = ApiUser.objects.create(
+            user=user,
+            brand=brand,
+            secret_form=secret_form,
+            secret_digest=digest(password_to_send(secret, secret_form)),
+        )
+    return BrandMade(brand, api_user, secret)

@@ -40,7 +40,7 @@ def unenroll(
         stays = list(Stay.objects.filter(participation=participation)) if participation else []
         stay = stays[-1] if stays else None
         if participation is None or stay is None or not is_current(stay, target, at):
-            raise NotEnrolled(_why_not_enrolled(customer, target, stay))
+            raise _not_enrolled(customer, target, stay)
         if effective == Effective.END_OF_CYCLE and stay.leave_receipt is not None:
             return stay.leave_receipt
         cycle = share_running_cycle(target.target_group, at)
@@ -140,11 +140,10 @@ def cancel_leave(
         return receipt
 
 
-def _why_not_enrolled(customer: Customer, target: Target, stay: Stay | None) -> str:
+def _not_enrolled(customer: Customer, target: Target, stay: Stay | None) -> NotEnrolled:
     """The message says which: never, or when he left."""
+    who = f"Customer {customer.customer_id} is not enrolled in target {target.pk}"
     if stay is None:
-        return f"Customer {customer.customer_id} is not enrolled in target {target.pk}: he never was."
-    left = stay.left_at if stay.leaves_after is None else scheduled_end(stay.leaves_after, target)
-    return (
-        f"Customer {customer.customer_id} is not enrolled in target {target.pk}: he left at {left:%Y-%m-%dT%H:%M:%S%z}."
-    )
+        return NotEnrolled(f"{who}: he never was.")
+    left_at = stay.left_at if stay.leaves_after is None else scheduled_end(stay.leaves_after, target)
+    return NotEnrolled(f"{who}: he left at {left_at:%Y-%m-%dT%H:%M:%S%z}.", left_at=left_at)

@@ -1,0 +1,110 @@
+"""Unenrolling many customers, each in a transaction of his own, each with an outcome."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from uuid import UUID
+
+from django.db import OperationalError
+
+from enrollments.enums import Effective, LeaveOutcome, ReceiptKind, Source, Verdict
+from enrollments.models import Receipt
+from enrollments.operations import unenroll
+from targets.clock import run_at_now
+from targets.errors import CycleNotFound, NotEnrolled, StaleInstant
+from targets.models import Brand, Customer, Cycle, Target
+
+CUSTOMERS_AT_ONCE = 1_000  # loaded in one statement
+
+# What needs nothing more to be done: running a batch twice is success.
+DONE = frozenset(
+    {LeaveOutcome.UNENROLLED, LeaveOutcome.SCHEDULED, LeaveOutcome.ALREADY_LEFT, LeaveOutcome.DUPLICATE_IN_REQUEST}
+)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What became of one customer. `forfeited` names the period whose reward he lost, `message` says why not."""
+
+    customer_id: int
+    outcome: LeaveOutcome
+    receipt: Receipt | None = None
+    forfeited: str | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Who unenrols whom from what, and why."""
+
+    brand: Brand
+    target: Target
+    by: str
+    source: Source
+    reason: str = ""
+    effective: Effective = Effective.NOW
+    batch_id: UUID | None = None
+    dry_run: bool = False
+
+
+def leave_each(batch: Batch, customer_ids: Sequence[int]) -> Iterator[Left]:
+    """Unenrol each customer and yield what became of him, in the order given.
+
+    What is not consumed is not done; what was yielded is committed. With `dry_run` nothing is written.
+    """
+    seen: set[int] = set()
+    remaining = iter(customer_ids)
+    while chunk := list(islice(remaining, CUSTOMERS_AT_ONCE)):
+        customers = {
+            each.customer_id: each for each in Customer.objects.filter(brand=batch.brand, customer_id__in=chunk)
+        }
+        for customer_id in chunk:
+            if customer_id in seen:
+                yield Left(customer_id, LeaveOutcome.DUPLICATE_IN_REQUEST)
+            elif customer_id not in customers:
+                yield Left(customer_id, LeaveOutcome.UNKNOWN_CUSTOMER, message="This brand has no such customer.")
+            else:
+                yield _leave(batch, customers[customer_id])
+            seen.add(customer_id)
+
+
+def _leave(batch: Batch, customer: Customer) -> Left:
+    try:
+        receipt = run_at_now(
+            batch.brand,
+            lambda at: unenroll(
+                customer=customer,
+                target=batch.target,
+                at=at,
+                by=batch.by,
+                source=batch.source,
+                reason=batch.reason,
+                effective=batch.effective,
+                batch_id=batch.batch_id,
+                dry_run=batch.dry_run,
+            ),
+        )
+    except NotEnrolled as refusal:
+        outcome = LeaveOutcome.ALREADY_LEFT if refusal.left_at else LeaveOutcome.NEVER_ENROLLED
+        return Left(customer.customer_id, outcome, message=refusal.message)
+    except CycleNotFound as refusal:
+        return Left(customer.customer_id, LeaveOutcome.PERIOD_OVER, message=refusal.message)
+    except StaleInstant as refusal:
+        return Left(customer.customer_id, LeaveOutcome.TRY_AGAIN, message=refusal.message)
+    except OperationalError as error:  # a lock or statement time-out: the others go on
+        return Left(customer.customer_id, LeaveOutcome.TRY_AGAIN, message=str(error).strip())
+    scheduled = receipt.kind == ReceiptKind.LEAVE_SCHEDULED
+    return Left(
+        customer.customer_id,
+        LeaveOutcome.SCHEDULED if scheduled else LeaveOutcome.UNENROLLED,
+        receipt,
+        forfeited=_forfeited(receipt, batch.target),
+    )
+
+
+def _forfeited(receipt: Receipt, target: Target) -> str | None:
+    if receipt.running_verdict != Verdict.LEFT_REWARD_FORFEITED or receipt.running_cycle is None:
+        return None
+    return Cycle.objects.values_list("ref_code", flat=True).get(
+        target_group=target.target_group_id, number=receipt.running_cycle
+    )

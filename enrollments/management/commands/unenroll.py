@@ -1,0 +1,201 @@
+"""`manage.py unenroll`: customers out of a target, one outcome each; safe to run twice."""
+
+import csv
+import getpass
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO, cast
+from uuid import UUID, uuid4
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from enrollments.batch import DONE, Batch, Left, leave_each
+from enrollments.enums import Effective, LeaveOutcome, Source
+from targets.errors import DomainError
+from targets.models import Target
+from targets.queries import LARGEST_ID, find_target
+
+LONGEST_REASON = 500
+UNUSABLE = 2  # exit code: nothing was tried
+INTERRUPTED = 130  # as shells say for Ctrl-C
+
+
+class Command(BaseCommand):
+    help = (
+        "Unenrol customers from a target: finished cycles and given rewards stay theirs, the running cycle and all "
+        "later ones are left. Exit code 0: all done (or had left already), 1: some refused, 2: unusable arguments."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--target-group", type=int, required=True, metavar="G", help="id of the target group")
+        parser.add_argument("--target", type=int, required=True, metavar="T", help="id of the target")
+        who = parser.add_mutually_exclusive_group(required=True)
+        who.add_argument("--customer", nargs="+", action="extend", metavar="ID", help="customer ids of the brand")
+        who.add_argument("--file", metavar="CSV", help="file with the customer id in its first column")
+        who.add_argument("stdin", nargs="?", choices=["-"], help="-: read customer ids from standard input")
+        parser.add_argument("--reason", default="", help="kept on each receipt")
+        parser.add_argument(
+            "--effective", choices=Effective.values, default=Effective.NOW, help="at once, or at the end of the cycle"
+        )
+        parser.add_argument("--by", default="", help="who does it, for the receipt (default: the user of this machine)")
+        parser.add_argument("--include-inactive", action="store_true", help="also from an inactive group or target")
+        parser.add_argument("--dry-run", action="store_true", help="say what would happen, write nothing")
+        parser.add_argument("--format", choices=["table", "json", "csv"], default="table", help="of the report")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        target = self.find_target(options)
+        if len(options["reason"]) > LONGEST_REASON:
+            raise CommandError(f"--reason: at most {LONGEST_REASON} characters.", returncode=UNUSABLE)
+        customer_ids = read_customer_ids(options)
+        batch = Batch(
+            brand=target.brand,
+            target=target,
+            by=(options["by"] or getpass.getuser())[:150],
+            source=Source.COMMAND,
+            reason=options["reason"],
+            effective=Effective(options["effective"]),
+            batch_id=None if options["dry_run"] else uuid4(),
+            dry_run=options["dry_run"],
+        )
+        done: list[Left] = []
+        is_interrupted = False
+        try:
+            for left in with_progress(leave_each(batch, customer_ids), len(customer_ids)):
+                done.append(left)  # noqa: PERF402 - what was done counts when this is interrupted
+        except KeyboardInterrupt:
+            is_interrupted = True
+        REPORTS[options["format"]](done, batch, cast("TextIO", self.stdout))
+        if is_interrupted:
+            raise CommandError(
+                f"Interrupted after {len(done)} of {len(customer_ids)}. Run it again: who has left stays left.",
+                returncode=INTERRUPTED,
+            )
+        if any(left.outcome not in DONE for left in done):
+            sys.exit(1)
+
+    def find_target(self, options: dict[str, Any]) -> Target:
+        """The target, in whichever brand: an operator is of none."""
+        group_id, target_id = options["target_group"], options["target"]
+        found = Target.objects.select_related("brand").filter(pk=target_id, target_group=group_id).first()
+        if found is None:
+            raise CommandError(f"There is no target {target_id} in target group {group_id}.", returncode=UNUSABLE)
+        try:
+            return find_target(found.brand, group_id, target_id, include_inactive=options["include_inactive"])
+        except DomainError as refusal:
+            raise CommandError(
+                f"{refusal.message} Add --include-inactive to unenrol from it.", returncode=UNUSABLE
+            ) from None
+
+
+def read_customer_ids(options: dict[str, Any]) -> list[int]:
+    """All ids, before anything is done. Raises `CommandError` naming the line at fault."""
+    if options["customer"]:
+        return [customer_id(text, "--customer") for text in options["customer"]]
+    source = "-" if options["stdin"] else options["file"]
+    if source == "-":
+        return ids_in(sys.stdin, "standard input")
+    try:
+        with Path(source).open(encoding="utf-8-sig", newline="") as file:
+            return ids_in(file, source)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"Cannot read {source}: {error}", returncode=UNUSABLE) from None
+
+
+def ids_in(file: TextIO, name: str) -> list[int]:
+    """First columns; a first line that is no number is a heading, empty lines are passed over."""
+    ids = []
+    for number, row in enumerate(csv.reader(file), 1):
+        text = row[0].strip() if row else ""
+        is_heading = number == 1 and not text.lstrip("-").isdigit()
+        if text and not is_heading:
+            ids.append(customer_id(text, f"{name}, line {number}"))
+    if not ids:
+        raise CommandError(f"{name}: no customer ids found.", returncode=UNUSABLE)
+    return ids
+
+
+def customer_id(text: str, where: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= LARGEST_ID):
+        raise CommandError(
+            f"{where}: {text!r} is no customer id, an integer from 1 to {LARGEST_ID}. Nothing was done.",
+            returncode=UNUSABLE,
+        )
+    return int(text)
+
+
+def with_progress(lefts: Iterator[Left], total: int) -> Iterator[Left]:
+    """A bar on a terminal (standard error), nothing elsewhere."""
+    console = Console(stderr=True)
+    columns = (TextColumn("Unenrolling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        yield from progress.track(lefts, total=total)
+
+
+def totals(done: list[Left]) -> dict[str, int]:
+    counts = Counter(left.outcome.value for left in done)
+    return {outcome: counts[outcome] for outcome in LeaveOutcome.values if counts[outcome]}
+
+
+def as_table(done: list[Left], batch: Batch, out: TextIO) -> None:
+    title = f"{batch.target} ({batch.brand})" + (", dry run: nothing was written" if batch.dry_run else "")
+    table = Table("Customer", "Outcome", "Receipt", "Forfeited", "Why", title=title)
+    for left in done:
+        table.add_row(
+            str(left.customer_id),
+            left.outcome.label,
+            receipt_id(left) or "",
+            left.forfeited or "",
+            left.message,
+            style="" if left.outcome in DONE else "red",
+        )
+    console = Console(file=out)
+    console.print(table)
+    counts = ", ".join(f"{LeaveOutcome(outcome).label.lower()}: {count}" for outcome, count in totals(done).items())
+    console.print(f"{len(done)} customers. {counts.capitalize()}.")
+    if batch.batch_id and any(left.receipt for left in done):
+        console.print(f"Batch {batch.batch_id}")
+
+
+def as_json(done: list[Left], batch: Batch, out: TextIO) -> None:
+    report = {
+        "batchId": id_text(batch.batch_id),
+        "dryRun": batch.dry_run,
+        "totals": totals(done),
+        "results": [
+            {
+                "customerId": left.customer_id,
+                "outcome": left.outcome.value,
+                "receiptId": left.receipt.pk if left.receipt else None,
+                "forfeited": [left.forfeited] if left.forfeited else [],
+                "message": left.message or None,
+            }
+            for left in done
+        ],
+    }
+    out.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+
+
+def as_csv(done: list[Left], batch: Batch, out: TextIO) -> None:
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["customerId", "outcome", "receiptId", "forfeited", "message"])
+    writer.writerows(
+        [left.customer_id, left.outcome.value, receipt_id(left) or "", left.forfeited or "", left.message]
+        for left in done
+    )
+
+
+REPORTS = {"table": as_table, "json": as_json, "csv": as_csv}
+
+
+def receipt_id(left: Left) -> str | None:
+    return str(left.receipt.pk) if left.receipt and left.receipt.pk else None
+
+
+def id_text(batch_id: UUID | None) -> str | None:
+    return str(batch_id) if batch_id else None

@@ -1,0 +1,271 @@
+"""`manage.py unenroll` and `manage.py close_cycles`."""
+
+import csv
+import json
+import sys
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from enrollments.enums import Source
+from enrollments.models import Receipt, Stay
+from enrollments.operations import ActivityData, enroll, record_activity, unenroll
+from rewards.models import Grant
+from targets.enums import Allocation
+from targets.models import Cycle, TargetGroup
+from tests.factories import START, BrandFactory, CustomerFactory, make_programme
+
+pytestmark = pytest.mark.django_db
+
+ACT = {"by": "test", "source": Source.API}
+
+
+@pytest.fixture
+def target():
+    brand = BrandFactory(sandbox=True, clock_at=START + timedelta(days=3))
+    return make_programme(brand=brand, allocation=Allocation.PERIOD_END, target_value=1)
+
+
+@pytest.fixture
+def customers(target):
+    """1: enrolled; 2: enrolled and achieved; 3: left; 4: never enrolled. 5 is nobody."""
+    made = [CustomerFactory(brand=target.brand, customer_id=number) for number in (1, 2, 3, 4)]
+    for customer in made[:3]:
+        enroll(customer=customer, target=target, at=START, **ACT)
+    record_activity(brand=target.brand, activity=ActivityData("e", "purchase", 2, START), at=START)
+    unenroll(customer=made[2], target=target, at=START + timedelta(days=1), **ACT)
+    return made
+
+
+def run(target, *arguments, **options):
+    """(exit code, standard output)."""
+    out = StringIO()
+    code = 0
+    try:
+        call_command(
+            "unenroll",
+            f"--target-group={target.target_group_id}",
+            f"--target={target.pk}",
+            *arguments,
+            stdout=out,
+            **options,
+        )
+    except SystemExit as end:
+        code = end.code
+    except CommandError as error:
+        return error.returncode, str(error)
+    return code, out.getvalue()
+
+
+def test_each_customer_gets_his_outcome_and_the_exit_code_says_some_were_refused(target, customers):
+    code, out = run(target, "--customer", "1", "2", "3", "4", "5", "1", "--reason", "Clean-up", "--format=json")
+
+    report = json.loads(out)
+    assert code == 1
+    assert [(each["customerId"], each["outcome"], each["forfeited"]) for each in report["results"]] == [
+        (1, "unenrolled", []),
+        (2, "unenrolled", ["c1"]),
+        (3, "already_left", []),
+        (4, "never_enrolled", []),
+        (5, "unknown_customer", []),
+        (1, "duplicate_in_request", []),
+    ]
+    assert report["totals"] == {
+        "unenrolled": 2,
+        "already_left": 1,
+        "never_enrolled": 1,
+        "unknown_customer": 1,
+        "duplicate_in_request": 1,
+    }
+    receipts = Receipt.objects.filter(source=Source.COMMAND)
+    assert [(str(each.batch_id), each.reason) for each in receipts] == [(report["batchId"], "Clean-up")] * 2
+    assert [each["receiptId"] for each in report["results"][:2]] == [each.pk for each in receipts.order_by("pk")]
+
+
+def test_run_a_second_time_is_success_and_changes_nothing(target, customers):
+    first = run(target, "--customer", "1", "2", "3")
+    before = list(Receipt.objects.values_list("pk", flat=True))
+
+    second = run(target, "--customer", "1", "2", "3")
+
+    assert (first[0], second[0]) == (0, 0)
+    assert list(Receipt.objects.values_list("pk", flat=True)) == before
+
+
+def test_dry_run_says_what_would_happen_and_writes_nothing(target, customers):
+    before = list(Stay.objects.values())
+
+    code, out = run(target, "--customer", "1", "2", "--dry-run", "--format=json")
+
+    report = json.loads(out)
+    assert (code, report["dryRun"], report["batchId"]) == (0, True, None)
+    assert [(each["outcome"], each["receiptId"]) for each in report["results"]] == [("unenrolled", None)] * 2
+    assert list(Stay.objects.values()) == before
+    assert Receipt.objects.filter(source=Source.COMMAND).count() == 0
+
+
+def test_ids_come_from_the_first_column_of_a_file_with_a_heading(target, customers, tmp_path):
+    file = tmp_path / "ids.csv"
+    file.write_text("customerId,name\n1,Ann\n\n2,Bob\n")
+
+    code, out = run(target, f"--file={file}", "--format=csv")
+
+    rows = list(csv.DictReader(StringIO(out)))
+    assert code == 0
+    assert [(each["customerId"], each["outcome"], each["forfeited"]) for each in rows] == [
+        ("1", "unenrolled", ""),
+        ("2", "unenrolled", "c1"),
+    ]
+
+
+def test_ids_come_from_standard_input(target, customers, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", StringIO("1\n2\n"))
+
+    code, out = run(target, "-", "--format=csv")
+
+    assert (code, len(out.splitlines())) == (0, 3)
+
+
+def test_table_names_outcomes_and_totals(target, customers):
+    code, out = run(target, "--customer", "1", "4", "--by", "Ann")
+
+    assert code == 1
+    assert "2 customers. Unenrolled: 1, was never enrolled: 1." in " ".join(out.split())
+    assert Receipt.objects.get(source=Source.COMMAND).actor == "Ann"
+
+
+def test_leave_at_the_end_of_the_cycle_is_scheduled_once(target, customers):
+    first = run(target, "--customer", "1", "--effective=endOfCycle", "--format=json")
+    run(target, "--customer", "1", "--effective=endOfCycle")
+
+    assert json.loads(first[1])["totals"] == {"scheduled": 1}
+    assert Receipt.objects.filter(source=Source.COMMAND).count() == 1
+
+
+def test_programme_that_is_over_is_refused(target, customers):
+    target.brand.clock_at = START + timedelta(days=200)
+    target.brand.save()
+
+    code, out = run(target, "--customer", "1", "--format=json")
+
+    assert (code, json.loads(out)["totals"]) == (1, {"period_over": 1})
+
+
+def test_inactive_group_needs_the_explicit_flag(target, customers):
+    TargetGroup.objects.update(is_active=False)
+
+    refused = run(target, "--customer", "1")
+    allowed = run(target, "--customer", "1", "--include-inactive")
+
+    assert refused[0] == 2
+    assert refused[1].endswith("Add --include-inactive to unenrol from it.")
+    assert allowed[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--customer", "x"], "--customer: 'x' is no customer id, an integer from 1 to 9223372036854775807."),
+        (["--customer", "0"], "--customer: '0' is no customer id"),
+        (["--file=/nowhere.csv"], "Cannot read /nowhere.csv: "),
+        (["--customer", "1", "--reason", "x" * 501], "--reason: at most 500 characters."),
+    ],
+)
+def test_unusable_arguments_do_nothing(target, customers, arguments, message):
+    code, out = run(target, *arguments)
+
+    assert code == 2
+    assert out.startswith(message)
+    assert Receipt.objects.filter(source=Source.COMMAND).count() == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1\nx\n", "line 2: 'x' is no customer id"),
+        ("1\n9223372036854775808\n", "line 2: '9223372036854775808' is no customer id"),
+        ("customerId\n", "no customer ids found."),
+        ("", "no customer ids found."),
+    ],
+)
+def test_file_with_a_line_at_fault_does_nothing_at_all(target, customers, tmp_path, text, message):
+    file = tmp_path / "ids.csv"
+    file.write_text(text)
+
+    code, out = run(target, f"--file={file}")
+
+    assert code == 2
+    assert message in out
+    assert Receipt.objects.filter(source=Source.COMMAND).count() == 0
+
+
+def test_unknown_target_is_named(target, customers):
+    target.pk += 1000
+
+    code, out = run(target, "--customer", "1")
+
+    assert (code, out) == (2, f"There is no target {target.pk} in target group {target.target_group_id}.")
+
+
+def test_interrupted_run_reports_what_is_done_and_goes_on_when_run_again(target, customers, monkeypatch):
+    calls = iter([unenroll])
+
+    def interrupted(**details):
+        try:
+            return next(calls)(**details)
+        except StopIteration:
+            raise KeyboardInterrupt from None
+
+    with monkeypatch.context() as patch:
+        patch.setattr("enrollments.batch.unenroll", interrupted)
+        code, out = run(target, "--customer", "1", "2")
+    again = run(target, "--customer", "1", "2", "--format=json")
+
+    assert (code, out) == (130, "Interrupted after 1 of 2. Run it again: who has left stays left.")
+    assert json.loads(again[1])["totals"] == {"unenrolled": 1, "already_left": 1}
+
+
+def close(*arguments):
+    out = StringIO()
+    call_command("close_cycles", *arguments, stdout=out)
+    return out.getvalue().splitlines()
+
+
+def test_close_cycles_pays_what_is_due_and_nothing_twice(target, customers):
+    target.brand.clock_at = START + timedelta(days=31)
+    target.brand.save()
+
+    first, second = close(), close()
+
+    assert first == [
+        f"{target.brand}: {target.target_group}, c1 closed, 1 rewards given",
+        "1 cycles closed, 1 rewards given.",
+    ]
+    assert second == ["0 cycles closed, 0 rewards given."]
+    assert list(Grant.objects.values_list("customer__customer_id", "cycle_number")) == [(2, 1)]
+
+
+def test_close_cycles_at_never_goes_past_the_brands_own_now(target, customers):
+    closed = close("--at", "2030-01-01T00:00:00Z")
+
+    assert closed == ["0 cycles closed, 0 rewards given."]
+    assert Cycle.objects.filter(closed_at__isnull=False).count() == 0
+
+
+def test_close_cycles_at_an_earlier_instant_leaves_what_was_due_later(target, customers):
+    target.brand.clock_at = START + timedelta(days=100)
+    target.brand.save()
+
+    closed = close("--at", "2026-01-31T00:00:00Z", "--brand", target.brand.name)
+
+    assert closed[-1] == "1 cycles closed, 1 rewards given."
+
+
+@pytest.mark.parametrize("arguments", [["--at", "noon"], ["--at", "2026-01-01T00:00:00"], ["--brand", "Nobody"]])
+def test_close_cycles_with_unusable_arguments_exits_with_2(arguments):
+    with pytest.raises(CommandError) as refused:
+        close(*arguments)
+
+    assert refused.value.returncode == 2
