@@ -103,8 +103,8 @@ class NotEnrolled(DomainError):
 
     error = ErrorCode.NOT_ENROLLED
 
-    def __init__(self, message: str = "", *, left_at: datetime | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str = "", *, left_at: datetime | None = None, field: str | None = None) -> None:
+        super().__init__(message, field=field)
         self.left_at = left_at
 
 

@@ -23,7 +23,11 @@ class FeedQuerySerializer(StrictSerializer):
     """The query of a feed."""
 
     after = serializers.CharField(
-        required=False, default="", max_length=100, help_text="`next` of the page before; nothing: from the beginning."
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=100,
+        help_text="`next` of the page before; nothing: from the beginning.",
     )
     limit = serializers.IntegerField(required=False, default=100, min_value=1, max_value=MOST_ROWS)
 
