@@ -1,4 +1,4 @@
-# `make test` needs nothing else. Needs Python 3.11 or later, make and git.
+# `make demo` and `make test` need nothing else. Needs Python 3.11 or later, make and git.
 
 PYTHON ?= python3
 PORT   ?= 8000
@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export PORT
 
-.PHONY: help test run check lock clean
+.PHONY: help demo test run check lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -30,6 +30,10 @@ endif
 .env:
 	@echo 'DEBUG=true' > .env
 
+demo: $(INSTALLED) .env ## play the published cases over HTTP, then keep the site running (SERVE=0: end)
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py collectstatic --no-input --verbosity 0
+	@$(BIN)/python manage.py demo $(if $(filter 0,$(SERVE)),--no-serve)
 
 run: $(INSTALLED) .env ## serve API, docs page and admin on PORT (8000)
 	@$(BIN)/python manage.py migrate --verbosity 0

@@ -13,6 +13,9 @@ from targets.models.programme import MAX_CYCLES
 # Longer than any calendar: one participation's cycles and the next one's never meet in one number line.
 CYCLES_APART = 4096
 
+# Room for the sum of more of the largest amounts (18 digits) than anybody will ever send.
+SUM_DIGITS = 30
+
 
 class Participation(models.Model):
     """One customer in one target, made by the first enrolment. This is the row that is locked."""
@@ -152,9 +155,9 @@ class Progress(models.Model):
     participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="progress")
     run_number = models.PositiveSmallIntegerField()
     cycle_number = models.PositiveSmallIntegerField()
-    value = models.DecimalField(max_digits=20, decimal_places=3, default=0)
+    value = models.DecimalField(max_digits=SUM_DIGITS, decimal_places=3, default=0)
     adjustment = models.DecimalField(
-        max_digits=20,
+        max_digits=SUM_DIGITS,
         decimal_places=3,
         default=0,
         help_text="What a balance set at enrolling added to the activities.",
@@ -223,7 +226,9 @@ class ActivityOutcome(models.Model):
     cycle_number = models.PositiveSmallIntegerField(null=True, blank=True)
     reason = models.CharField(max_length=20, blank=True, choices=NotCounted.choices)
     delta = models.DecimalField(max_digits=18, decimal_places=3, default=0)
-    value = models.DecimalField(max_digits=20, decimal_places=3, default=0, help_text="The cycle's value afterwards.")
+    value = models.DecimalField(
+        max_digits=SUM_DIGITS, decimal_places=3, default=0, help_text="The cycle's value afterwards."
+    )
     achieved = models.BooleanField(default=False, help_text="Whether the cycle stands achieved afterwards.")
     grant_ids = ArrayField(models.BigIntegerField(), default=list, blank=True)
 
@@ -278,7 +283,7 @@ class Receipt(models.Model):
     end_cycle_before = models.PositiveSmallIntegerField(null=True, blank=True)
     end_cycle = models.PositiveSmallIntegerField(null=True, blank=True)
     running_cycle = models.PositiveSmallIntegerField(null=True, blank=True, help_text="The cycle running or next then.")
-    running_value = models.DecimalField(max_digits=20, decimal_places=3, null=True, blank=True)
+    running_value = models.DecimalField(max_digits=SUM_DIGITS, decimal_places=3, null=True, blank=True)
     running_verdict = models.CharField(max_length=24, blank=True, choices=Verdict.choices)
     running_achieved_at = models.DateTimeField(null=True, blank=True)
     ignored_fields = ArrayField(models.CharField(max_length=40), default=list, blank=True)

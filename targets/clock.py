@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 def brand_now(brand: Brand) -> datetime:
-    """The instant of the test clock where one is set, else the real time."""
+    """The instant at which the test clock of a sandbox stands; for other brands the real time."""
     return brand.clock_at or timezone.now()
 
 

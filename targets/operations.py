@@ -250,8 +250,10 @@ class BrandMade:
     secret: str
 
 
-def create_brand(*, name: str, time_zone: str, sandbox: bool, username: str, secret_form: SecretForm) -> BrandMade:
-    """Make a brand and an API user who may do everything the API offers.
+def create_brand(
+    *, name: str, time_zone: str, sandbox: bool, username: str, secret_form: SecretForm, at: datetime
+) -> BrandMade:
+    """Make a brand and an API user who may do everything the API offers. The clock of a sandbox stands at `at`.
 
     Raises `InvalidInput` for an unusable name, zone or user name, `NameTaken` for one in use; then nothing is made.
     """
@@ -259,7 +261,7 @@ def create_brand(*, name: str, time_zone: str, sandbox: bool, username: str, sec
     secret = generate_secret()
     user = users(username=username)
     user.set_unusable_password()
-    brand = Brand(name=name, time_zone=time_zone, sandbox=sandbox)
+    brand = Brand(name=name, time_zone=time_zone, sandbox=sandbox, clock_at=at if sandbox else None)
     try:
         brand.clean_fields()
         user.clean_fields(exclude=["password"])

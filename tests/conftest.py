@@ -2,11 +2,13 @@
 
 import base64
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 import simplejson
+from django.db import connection
+from pytest_django.live_server_helper import LiveServer
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
@@ -51,6 +53,17 @@ def client_of() -> Callable[[str, str], APIClient]:
 def basic(username: str, password: str) -> str:
     """The value of the header Authorization."""
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
+
+
+@pytest.fixture
+def live_server(live_server: LiveServer, transactional_db: None) -> Iterator[LiveServer]:
+    """The site on a real port. Its threads may outlive a test, but not the database: their sessions are ended."""
+    yield live_server
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
 
 class Site:

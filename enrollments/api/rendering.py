@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from enrollments.enums import NotCounted
 from enrollments.models import Receipt
 from enrollments.operations import Recorded
 from enrollments.receipts import Account, CycleLine, LevelLine
@@ -90,6 +91,8 @@ def recorded_json(recorded: Recorded, period_ids: dict[tuple[int, int], int]) ->
         )
     if recorded.not_counted is not None:
         not_counted.append({"targetId": None, "reason": recorded.not_counted.value})
+    if recorded.is_duplicate:
+        not_counted.append({"targetId": None, "reason": NotCounted.DUPLICATE.value})
     return {"eventId": recorded.event_id, "counted": counted, "notCounted": not_counted}
 
 

@@ -39,12 +39,14 @@ class ActivityData:
 class Recorded:
     """What became of an activity: an outcome for each participation it matches, and what is to be said besides.
 
-    `not_counted` says why it counted for no target at all, or that it is a duplicate, whose first outcomes these are.
+    `not_counted` says why it counted for no target at all. `is_duplicate`: all this is the first outcome of an event
+    that was sent again.
     """
 
     event_id: str
     outcomes: tuple[ActivityOutcome, ...] = ()
     not_counted: NotCounted | None = None
+    is_duplicate: bool = False
 
 
 def record_activity(*, brand: Brand, activity: ActivityData, at: datetime) -> Recorded:
@@ -63,6 +65,9 @@ def record_activity(*, brand: Brand, activity: ActivityData, at: datetime) -> Re
         participations = _lock_matching(customer, activity)
         if any(participation.changed_at > at for participation in participations):
             raise StaleInstant(at)
+        # In one order, all before anything is read: two activities and two closes could else wait in a ring.
+        for group_id in sorted({participation.target.target_group_id for participation in participations}):
+            share_calendar(group_id)
         outcomes = tuple(_apply(stored, participation, brand, at) for participation in participations)
         if not participations:
             stored.not_counted = _why_for_no_target(brand, activity)
@@ -106,7 +111,8 @@ def _repeated(brand: Brand, customer: Customer, activity: ActivityData) -> Recor
     if not is_same:
         return Recorded(activity.event_id, not_counted=NotCounted.EVENT_ID_CONFLICT)
     outcomes = ActivityOutcome.objects.filter(activity=first).select_related("participation").order_by("participation")
-    return Recorded(activity.event_id, tuple(outcomes), NotCounted.DUPLICATE)
+    first_reason = NotCounted(first.not_counted) if first.not_counted else None
+    return Recorded(activity.event_id, tuple(outcomes), first_reason, is_duplicate=True)
 
 
 def _lock_matching(customer: Customer, activity: ActivityData) -> list[Participation]:
@@ -126,9 +132,11 @@ def _why_for_no_target(brand: Brand, activity: ActivityData) -> NotCounted:
 
 
 def _apply(activity: Activity, participation: Participation, brand: Brand, at: datetime) -> ActivityOutcome:
-    """Count the activity in one participation, or find why not; either is stored. The participation is locked."""
+    """Count the activity in one participation, or find why not; either is stored.
+
+    The caller has locked the participation and shares its calendar.
+    """
     target = participation.target
-    share_calendar(target.target_group)
     cycles = Cycle.objects.filter(target_group=target.target_group)
     cycle = cycles.filter(starts_at__lte=activity.occurred_at, ends_at__gt=activity.occurred_at).first()
     stays = list(Stay.objects.filter(participation=participation))

@@ -122,23 +122,35 @@ def move_clock(*, brand: Brand, at: datetime, to: datetime) -> datetime:
     """
     if not brand.sandbox:
         raise NotASandbox("The brand is not a sandbox: its clock cannot be set.")
-    if not Participation.objects.filter(brand=brand).exists():
-        _reopen_cycles_after(brand, to)
-        at = min(at, to)
     if to < at:
-        raise InvalidInput(f"The clock stands at {at.isoformat()}: it goes forward only.", field="now")
+        _turn_back(brand, at, to)
+        at = to
     reached = at
     for cycle in due_cycles(brand, to)[:CLOSES_A_STEP]:
         close_cycle(cycle, cycle.closes_at)
         reached = max(reached, cycle.closes_at)
     if not due_cycles(brand, to).exists():
         reached = to
-    Brand.objects.filter(pk=brand.pk).update(clock_at=reached)
+    # Somebody else may have set it further meanwhile; backwards it never goes.
+    Brand.objects.filter(pk=brand.pk, clock_at__lt=reached).update(clock_at=reached)
     return reached
+
+
+def _turn_back(brand: Brand, at: datetime, to: datetime) -> None:
+    """Raises `InvalidInput` where somebody is enrolled."""
+    with transaction.atomic():
+        # Keeps out a simultaneous first enrolment: its foreign key needs this row.
+        Brand.objects.select_for_update(of=("self",)).get(pk=brand.pk)
+        if Participation.objects.filter(brand=brand).exists():
+            raise InvalidInput(
+                f"The clock stands at {at.isoformat()}: once somebody is enrolled it goes forward only.", field="now"
+            )
+        _reopen_cycles_after(brand, to)
+        Brand.objects.filter(pk=brand.pk).update(clock_at=to)
 
 
 def _reopen_cycles_after(brand: Brand, to: datetime) -> None:
     """Nobody is enrolled, so nothing was paid: cycles that a later clock has closed are open again."""
-    Cycle.objects.filter(target_group__brand=brand, closes_at__gt=to).update(
+    Cycle.objects.filter(target_group__brand=brand, closes_at__gt=to, closed_at__isnull=False).update(
         closed_at=None, paid_through=0, paid_at=None
     )

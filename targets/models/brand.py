@@ -24,7 +24,10 @@ class Brand(models.Model):
         help_text="Has a clock that stands still and can be set. Fixed when made.",
     )
     clock_at = models.DateTimeField(
-        null=True, blank=True, editable=False, help_text="What a sandbox takes for now; empty: the real time."
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="What a sandbox takes for now. Other brands have the real time.",
     )
     is_active = models.BooleanField(default=True, help_text="API users of an inactive brand are refused.")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -37,9 +40,9 @@ class Brand(models.Model):
                 violation_error_message="A brand of this name exists.",
             ),
             models.CheckConstraint(
-                condition=models.Q(clock_at=None) | models.Q(sandbox=True),
-                name="brand_clock_only_in_sandbox",
-                violation_error_message="Only a sandbox brand has a clock that can be set.",
+                condition=models.Q(clock_at__isnull=False, sandbox=True) | models.Q(clock_at=None, sandbox=False),
+                name="brand_has_clock_if_sandbox",
+                violation_error_message="A sandbox brand, and no other, has a clock that can be set.",
             ),
         ]
 

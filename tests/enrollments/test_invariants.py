@@ -31,7 +31,7 @@ VIOLATIONS = {
     # brand, API user, customer
     "brand_name_unique": "INSERT INTO targets_brand (name, time_zone, sandbox, is_active, created_at) "
     "SELECT upper(name), 'UTC', false, true, now() FROM targets_brand WHERE id = {brand}",
-    "brand_clock_only_in_sandbox": "UPDATE targets_brand SET clock_at = now() WHERE id = {brand}",
+    "brand_has_clock_if_sandbox": "UPDATE targets_brand SET clock_at = now() WHERE id = {brand}",
     "api_user_secret_is_a_digest": "UPDATE targets_apiuser SET secret_digest = 'secret'",
     "customer_unique_in_brand": "UPDATE targets_customer SET customer_id = "
     "(SELECT customer_id FROM targets_customer WHERE id = {customer}) WHERE id = {customer2}",

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 from django.utils.text import slugify
 
 from targets.enums import SecretForm
@@ -36,6 +37,7 @@ class Command(BaseCommand):
                 sandbox=options["sandbox"],
                 username=username,
                 secret_form=form,
+                at=timezone.now(),
             )
         except DomainError as refusal:
             raise CommandError(refusal.message, returncode=UNUSABLE) from None

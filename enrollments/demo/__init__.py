@@ -1,0 +1,1 @@
+"""The published cases, played over HTTP: `manage.py demo`."""
