@@ -7,12 +7,13 @@ from uuid import UUID
 
 from django.db import OperationalError
 
-from enrollments.enums import Effective, LeaveOutcome, ReceiptKind, Source, Verdict
+from enrollments.enums import Effective, LeaveOutcome, ReceiptKind, Source
 from enrollments.models import Receipt
 from enrollments.operations import unenroll
+from enrollments.receipts import forfeited_period
 from targets.clock import run_at_now
 from targets.errors import CycleNotFound, NotEnrolled, StaleInstant
-from targets.models import Brand, Customer, Cycle, Target
+from targets.models import Brand, Customer, Target
 
 CUSTOMERS_AT_ONCE = 1_000  # loaded in one statement
 
@@ -98,13 +99,5 @@ def _leave(batch: Batch, customer: Customer) -> Left:
         customer.customer_id,
         LeaveOutcome.SCHEDULED if scheduled else LeaveOutcome.UNENROLLED,
         receipt,
-        forfeited=_forfeited(receipt, batch.target),
-    )
-
-
-def _forfeited(receipt: Receipt, target: Target) -> str | None:
-    if receipt.running_verdict != Verdict.LEFT_REWARD_FORFEITED or receipt.running_cycle is None:
-        return None
-    return Cycle.objects.values_list("ref_code", flat=True).get(
-        target_group=target.target_group_id, number=receipt.running_cycle
+        forfeited=forfeited_period(receipt),
     )

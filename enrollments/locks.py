@@ -25,6 +25,8 @@ def lock_participation(customer: Customer, target: Target, at: datetime) -> Part
     )
     if participation is not None and participation.changed_at > at:
         raise StaleInstant(at)
+    if participation is not None:
+        participation.customer, participation.target = customer, target
     return participation
 
 

@@ -57,7 +57,11 @@ class Account:
 
     @property
     def forfeited(self) -> list[CycleLine]:
-        return [line for line in self.cycles if line.verdict == Verdict.LEFT_REWARD_FORFEITED]
+        return [line for line in self.cycles if is_forfeited(line)]
+
+
+def is_forfeited(line: CycleLine) -> bool:
+    return line.verdict == Verdict.LEFT_REWARD_FORFEITED
 
 
 def account(receipt: Receipt) -> Account:
@@ -111,7 +115,7 @@ class _Renderer:
             from_cycle=next((cycle for cycle in cycles if cycle.number == receipt.from_cycle), None),
             cycles=lines,
             levels=[_level_line(level, by_level.get(level.pk)) for level in self.levels[group_id]],
-            warnings=_warnings(receipt, lines),
+            warnings=_warnings(receipt, next((line.cycle.ref_code for line in lines if is_forfeited(line)), None)),
         )
 
     def _grants_known(self, receipt: Receipt) -> list[Grant]:
@@ -173,16 +177,30 @@ def _level_line(level: StreakLevel, grant: Grant | None) -> LevelLine:
     return LevelLine(level, LevelVerdict.NOT_REACHED if grant is None else LevelVerdict.KEPT, grant)
 
 
-def _warnings(receipt: Receipt, lines: Iterable[CycleLine]) -> list[tuple[WarningCode, str]]:
-    warnings = [
-        (
-            WarningCode.REWARD_FORFEITED,
-            f"The reward of period {line.cycle.ref_code!r} is forfeited: the target was reached, "
-            "but the reward is given when the period ends, and the customer leaves before.",
+def forfeited_period(receipt: Receipt) -> str | None:
+    """The name of the period whose reward this leave forfeits. One statement, and none where nothing is forfeited."""
+    if receipt.running_verdict != Verdict.LEFT_REWARD_FORFEITED or receipt.running_cycle is None:
+        return None
+    return Cycle.objects.values_list("ref_code", flat=True).get(
+        target_group=receipt.participation.target.target_group_id, number=receipt.running_cycle
+    )
+
+
+def warnings_of(receipt: Receipt) -> list[tuple[WarningCode, str]]:
+    """What the answer of a change has to warn of, without rendering its account."""
+    return _warnings(receipt, forfeited_period(receipt))
+
+
+def _warnings(receipt: Receipt, forfeited: str | None) -> list[tuple[WarningCode, str]]:
+    warnings = []
+    if forfeited is not None:
+        warnings.append(
+            (
+                WarningCode.REWARD_FORFEITED,
+                f"The reward of period {forfeited!r} is forfeited: the target was reached, "
+                "but the reward is given when the period ends, and the customer leaves before.",
+            )
         )
-        for line in lines
-        if line.verdict == Verdict.LEFT_REWARD_FORFEITED
-    ]
     kind = "streak" if receipt.participation.target.target_group.is_streak else "milestone"
     warnings += [
         (WarningCode.FIELD_IGNORED, f"The field {name!r} was ignored: it has no meaning for a {kind}.")

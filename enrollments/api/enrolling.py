@@ -12,10 +12,10 @@ from rest_framework.viewsets import ViewSet
 from enrollments.api.rendering import enrollment_json, notices, receipt_json
 from enrollments.api.schema import EnrollmentAnswer, ReceiptAnswer
 from enrollments.api.serializers import CancelSerializer, EnrollSerializer, LeaveSerializer, single_record
-from enrollments.enums import Effective, Source, Verdict
+from enrollments.enums import Effective, Source
 from enrollments.models import Participation, Receipt
 from enrollments.operations import cancel_leave, enroll, unenroll
-from enrollments.receipts import account
+from enrollments.receipts import account, warnings_of
 from enrollments.standing import standings
 from targets.answers import Answer
 from targets.api.requests import brand_of, request_id_of, validated
@@ -53,9 +53,7 @@ class TargetEnrollmentViewSet(ViewSet):
         """Unenrol a customer from a milestone or streak, now or at the end of the running cycle."""
         asked = _asked(request, group_id, target_id, LeaveSerializer)
         receipt = _leave(request, asked, dry_run=False)
-        # Only a leave of now forfeits; nothing need be rendered to know.
-        forfeits = receipt.running_verdict == Verdict.LEFT_REWARD_FORFEITED
-        return Answer(asked.customer.customer_id, warnings=notices(account(receipt)) if forfeits else [])
+        return Answer(asked.customer.customer_id, warnings=notices(warnings_of(receipt)))
 
     @extend_schema(operation_id="unEnrollPreview", request=LeaveSerializer(many=True), responses={200: ReceiptAnswer})
     @action(detail=False, methods=["post"], url_path="unEnroll/preview")
@@ -85,7 +83,7 @@ class TargetEnrollmentViewSet(ViewSet):
             initial_balance=asked.record["initialBalance"],
             reset_streak=bool(asked.record["resetStreakStatus"]),
         )
-        return Answer(asked.customer.customer_id, warnings=notices(account(receipt)) if receipt.ignored_fields else [])
+        return Answer(asked.customer.customer_id, warnings=notices(warnings_of(receipt)))
 
     @extend_schema(operation_id="readEnrollment", responses={200: EnrollmentAnswer})
     def standing(self, request: Request, group_id: str, target_id: str, customer_id: str) -> Answer:

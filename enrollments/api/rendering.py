@@ -1,5 +1,6 @@
 """Our own answers as JSON (api.md 7)."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from enrollments.enums import NotCounted
@@ -10,6 +11,7 @@ from enrollments.standing import CycleStanding, Standing
 from rewards.api.rendering import grants_json
 from targets.answers import Notice
 from targets.api.rendering import amount, instant
+from targets.errors import WarningCode
 from targets.models import Cycle
 
 
@@ -42,8 +44,8 @@ def level_line_json(line: LevelLine) -> dict[str, Any]:
     }
 
 
-def notices(account: Account) -> list[Notice]:
-    return [Notice(code, message) for code, message in account.warnings]
+def notices(warnings: Iterable[tuple[WarningCode, str]]) -> list[Notice]:
+    return [Notice(code, message) for code, message in warnings]
 
 
 def receipt_json(account: Account, *, is_preview: bool = False) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def receipt_json(account: Account, *, is_preview: bool = False) -> dict[str, Any
         "streakCount": receipt.streak_count,
         "cycles": [cycle_line_json(line) for line in account.cycles],
         "levels": [level_line_json(line) for line in account.levels],
-        "warnings": [notice.as_json() for notice in notices(account)],
+        "warnings": [notice.as_json() for notice in notices(account.warnings)],
     }
 
 

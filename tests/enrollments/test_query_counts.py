@@ -1,0 +1,86 @@
+"""What a call costs in statements: the same for every length of a programme and of a history (docs/architecture.md)."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from enrollments.models import Receipt, Stay
+from enrollments.operations import ActivityData, enroll, record_activity
+from targets.enums import Allocation, TrackingType
+from tests.conftest import SECRET
+from tests.factories import START, ApiUserFactory, BrandFactory, CustomerFactory, make_programme
+
+DAY = timedelta(days=1)
+NOW = START + 2 * DAY
+KINDS = {
+    "immediate": {},
+    "period end": {"allocation": Allocation.PERIOD_END, "target_value": Decimal(1)},
+    "streak": {"tracking_type": TrackingType.STREAKS, "levels": (2, 3)},
+}
+
+# BEGIN included. One for who calls and what he may do; group, target and customer; the locks; what is decided on (for
+# a streak its achieved and its missed cycles too); receipt, stay and participation.
+UNENROLL = {"immediate": 17, "period end": 17, "streak": 19}
+# A forfeited reward is named in the answer.
+NAMING = 1
+
+
+@pytest.fixture
+def brand(transactional_db):
+    """Transactional, so that what is counted are not the savepoints of the test."""
+    return BrandFactory(sandbox=True, clock_at=NOW)
+
+
+def enrolled(target, *, past_receipts):
+    customer = CustomerFactory(brand=target.brand)
+    receipt = enroll(customer=customer, target=target, at=START, by="test", source="API")
+    Receipt.objects.bulk_create(copy_of(receipt) for _ in range(past_receipts))
+    return customer
+
+
+def copy_of(receipt):
+    copy = Receipt.objects.get(pk=receipt.pk)
+    copy.pk = None
+    return copy
+
+
+def statements(client, path, body):
+    with CaptureQueriesContext(connection) as captured:
+        response = client.post(path, body, format="json")
+    assert response.status_code == 200, response.content
+    return len(captured)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("cycles", [5, 100])
+@pytest.mark.parametrize("past_receipts", [0, 1000])
+def test_unenroll_takes_the_same_statements_however_long_programme_and_history_are(
+    brand, client_of, kind, cycles, past_receipts
+):
+    target = make_programme(brand=brand, cycles=cycles, **KINDS[kind])
+    customer = enrolled(target, past_receipts=past_receipts)
+    client = client_of(ApiUserFactory(brand=brand).user.username, SECRET)
+    path = f"/targetGroups/{target.target_group_id}/targets/{target.pk}/unEnroll"
+
+    count = statements(client, path, [{"customerId": customer.customer_id}])
+
+    assert count == UNENROLL[kind]
+    assert Stay.objects.get(participation__customer=customer).end_cycle == 1
+
+
+@pytest.mark.parametrize("cycles", [5, 100])
+@pytest.mark.parametrize("past_receipts", [0, 1000])
+def test_unenroll_that_forfeits_takes_the_same_statements_too(brand, client_of, cycles, past_receipts):
+    target = make_programme(brand=brand, cycles=cycles, **KINDS["period end"])
+    customer = enrolled(target, past_receipts=past_receipts)
+    bought = ActivityData("e1", "purchase", customer.customer_id, START + DAY)
+    record_activity(brand=brand, activity=bought, at=NOW)
+    client = client_of(ApiUserFactory(brand=brand).user.username, SECRET)
+    path = f"/targetGroups/{target.target_group_id}/targets/{target.pk}/unEnroll"
+
+    count = statements(client, path, [{"customerId": customer.customer_id}])
+
+    assert count == UNENROLL["period end"] + NAMING
