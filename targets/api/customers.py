@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from targets.answers import Answer
-from targets.api.requests import brand_of, validated
+from targets.api.requests import body_of, brand_of, validated
 from targets.fields import CustomerIdField, StrictSerializer, TextField, path_id
 from targets.models import Customer
 from targets.operations import put_customer
@@ -51,7 +51,7 @@ class CustomerView(APIView):
     def put(self, request: Request, customer_id: str) -> Answer:
         """Register the customer (201), or replace what is known of him (200)."""
         number = path_id(customer_id, "customerId")
-        sent = validated(CustomerSerializer, request.data)
+        sent = validated(CustomerSerializer, body_of(request))
         if sent.get("customerId", number) != number:
             raise serializers.ValidationError({"customerId": ["It differs from the one in the path."]})
         customer, is_new = put_customer(

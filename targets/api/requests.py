@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework.request import Request
 
+from targets.errors import InvalidInput
 from targets.models import Brand
 
 
@@ -12,6 +13,14 @@ def brand_of(request: Request) -> Brand:
     # The stubs know only DRF's own tokens; ours is the API user.
     brand: Brand = request.auth.brand  # type: ignore[union-attr]  # see above
     return brand
+
+
+def body_of(request: Request) -> Any:
+    """The parsed body. Raises `InvalidInput` where none was sent, which DRF takes for an empty object."""
+    body = request.data
+    if request.stream is None:
+        raise InvalidInput("The body is empty: send a JSON object.")
+    return body
 
 
 def request_id_of(request: Request) -> str:
