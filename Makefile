@@ -8,7 +8,7 @@ WORKERS ?= 2
 
 export PORT
 
-.PHONY: help demo test run check lock clean
+.PHONY: help demo test run bench check lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -42,6 +42,9 @@ run: $(INSTALLED) .env ## serve API, docs page and admin on PORT (8000)
 
 test: $(INSTALLED) .env ## the whole suite on a real PostgreSQL
 	@$(BIN)/python -m pytest -n auto
+
+bench: $(INSTALLED) .env ## figures: what a call and a close cost; written to docs/benchmarks.md
+	@$(BIN)/python -m pytest -s -m benchmark -p no:randomly -p no:xdist --timeout 1200 tests/benchmarks
 
 check: $(INSTALLED) .env ## format, lint, types, missing migrations, deploy check, OpenAPI
 	$(BIN)/ruff format --check .

@@ -1,5 +1,6 @@
 """What a call costs in statements: the same for every length of a programme and of a history (docs/architecture.md)."""
 
+import hashlib
 from datetime import timedelta
 from decimal import Decimal
 
@@ -84,3 +85,20 @@ def test_unenroll_that_forfeits_takes_the_same_statements_too(brand, client_of, 
     count = statements(client, path, [{"customerId": customer.customer_id}])
 
     assert count == UNENROLL["period end"] + NAMING
+
+
+def test_unenroll_computes_no_slow_password_hash(brand, client_of, monkeypatch):
+    target = make_programme(brand=brand)
+    customer = enrolled(target, past_receipts=0)
+    client = client_of(ApiUserFactory(brand=brand).user.username, SECRET)
+    wrong = client_of("nobody", "guess")
+    path = f"/targetGroups/{target.target_group_id}/targets/{target.pk}/unEnroll"
+    hashed = []
+    for name in ("pbkdf2_hmac", "scrypt"):
+        monkeypatch.setattr(hashlib, name, lambda *args, **kwargs: hashed.append(args))
+    monkeypatch.setattr("django.contrib.auth.hashers.check_password", lambda *args: hashed.append(args))
+
+    refused = wrong.post(path, [{"customerId": customer.customer_id}], format="json")
+    left = client.post(path, [{"customerId": customer.customer_id}], format="json")
+
+    assert (refused.status_code, left.status_code, hashed) == (401, 200, [])

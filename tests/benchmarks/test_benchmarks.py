@@ -1,0 +1,238 @@
+"""`make bench`: what a call and a close cost. Measures and writes docs/benchmarks.md; asserts no time.
+
+In one process and without a network: the whole stack from the WSGI request to the committed transaction.
+"""
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import django
+import pytest
+from django.db import connection, transaction
+from rich.console import Console
+from rich.table import Table
+
+from enrollments.models import Participation, Progress, Run, Stay
+from enrollments.operations import enroll, unenroll
+from enrollments.operations.closing import close_cycle
+from rewards.models import Grant
+from targets.enums import Allocation
+from targets.models import Customer
+from tests.conftest import SECRET
+from tests.factories import START, ApiUserFactory, BrandFactory, make_programme
+
+CALLS = 200  # in a round
+ROUNDS = 5
+ACHIEVED = 20_000  # customers whose cycle is closed
+DAY = timedelta(days=1)
+NOW = START + 2 * DAY
+REPORT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.django_db(transaction=True)]
+
+
+@dataclass
+class Contender:
+    """`rounds` yields, for each round, the calls to be timed one by one."""
+
+    name: str
+    rounds: Iterator[list[Callable[[], object]]]
+    milliseconds: list[float] = field(default_factory=list)
+    cpu_milliseconds: list[float] = field(default_factory=list)
+
+    def run_round(self) -> None:
+        calls = next(self.rounds)
+        cpu = time.process_time()
+        for call in calls:
+            start = time.perf_counter()
+            call()
+            self.milliseconds.append(1000 * (time.perf_counter() - start))
+        self.cpu_milliseconds.append(1000 * (time.process_time() - cpu) / len(calls))
+
+
+class Bench:
+    """A brand with an API user, and as many enrolled customers as are asked for."""
+
+    def __init__(self, client_of):
+        self.brand = BrandFactory(sandbox=True, clock_at=NOW)
+        self.client = client_of(ApiUserFactory(brand=self.brand).user.username, SECRET)
+        self.customers = 0
+        self.events = 0
+
+    def customer(self) -> Customer:
+        self.customers += 1
+        return Customer.objects.create(brand=self.brand, customer_id=self.customers)
+
+    def enrolled(self, target) -> Customer:
+        customer = self.customer()
+        enroll(customer=customer, target=target, at=START, by="bench", source="API")
+        return customer
+
+    def post(self, path, body):
+        response = self.client.post(path, body, format="json")
+        assert response.status_code == 200, response.content
+
+    def http(self, target, call) -> Iterator[list[Callable[[], object]]]:
+        """`call` of one enrolled customer each."""
+        path = f"/v3/targetGroups/{target.target_group_id}/targets/{target.pk}/{call}"
+        while True:
+            customers = [self.enrolled(target) for _ in range(CALLS)]
+            yield [lambda each=each: self.post(path, [{"customerId": each.customer_id}]) for each in customers]
+
+    def activities(self, target) -> Iterator[list[Callable[[], object]]]:
+        while True:
+            customers = [self.enrolled(target) for _ in range(CALLS)]
+            yield [lambda each=each: self.buy(each) for each in customers]
+
+    def buy(self, customer):
+        self.events += 1
+        event = {"eventId": f"e{self.events}", "eventName": "purchase", "occurredAt": NOW.isoformat()}
+        self.post("/v3/activities", event | {"customerId": customer.customer_id})
+
+    def operation(self, target) -> Iterator[list[Callable[[], object]]]:
+        """The operation alone, without HTTP."""
+        while True:
+            customers = [self.enrolled(target) for _ in range(CALLS)]
+            yield [
+                lambda each=each: unenroll(customer=each, target=target, at=NOW, by="bench", source="API")
+                for each in customers
+            ]
+
+    def floor(self, target) -> Iterator[list[Callable[[], object]]]:
+        """The least SQL that is correct: lock, receipt, stay, in one transaction."""
+        while True:
+            stays = [Stay.objects.get(participation__customer=self.enrolled(target)) for _ in range(CALLS)]
+            yield [lambda each=each: least_sql(each) for each in stays]
+
+
+def least_sql(stay):
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT FROM enrollments_participation WHERE id = %s FOR NO KEY UPDATE", [stay.participation_id])
+        cursor.execute(
+            "INSERT INTO enrollments_receipt (brand_id, participation_id, stay_id, kind, effective_at, recorded_at,"
+            " source, actor, reason, request_id, run_number, streak_count, cycle_count, from_cycle, first_cycle,"
+            " end_cycle, running_cycle, running_value, running_verdict, ignored_fields)"
+            " SELECT brand_id, id, %s, 'UNENROLLED', %s, %s, 'API', 'bench', '', '', 1, 0, 5, 1, 1, 1, 1, 0, 'left',"
+            " '{}' FROM enrollments_participation WHERE id = %s RETURNING id",
+            [stay.pk, NOW, NOW, stay.participation_id],
+        )
+        receipt_id = cursor.fetchone()[0]
+        cursor.execute(
+            "UPDATE enrollments_stay SET end_cycle = 1, left_at = %s, leave_receipt_id = %s WHERE id = %s",
+            [NOW, receipt_id, stay.pk],
+        )
+
+
+def test_calls(client_of):
+    bench = Bench(client_of)
+    short, long = (make_programme(brand=bench.brand, cycles=cycles) for cycles in (5, 100))
+    forfeiting = make_programme(brand=bench.brand, allocation=Allocation.PERIOD_END)
+    contenders = [
+        Contender("unEnroll over HTTP, 5 cycles", bench.http(short, "unEnroll")),
+        Contender("unEnroll over HTTP, 100 cycles", bench.http(long, "unEnroll")),
+        Contender("unEnroll/preview over HTTP, 5 cycles", bench.http(forfeiting, "unEnroll/preview")),
+        Contender("one activity over HTTP", bench.activities(short)),
+        Contender("unenroll(), without HTTP", bench.operation(short)),
+        Contender("floor: three statements of plain SQL", bench.floor(short)),
+    ]
+    for _ in range(ROUNDS):
+        for contender in contenders:
+            contender.run_round()
+
+    counted = [len(contender.milliseconds) for contender in contenders]
+    assert counted == [CALLS * ROUNDS] * len(contenders)
+    publish("Calls", calls_table(contenders))
+
+
+def calls_table(contenders):
+    floor = statistics.median(contenders[-1].milliseconds)
+    rows = [["", "median ms", "p99 ms", "CPU ms", "x floor"]]
+    for each in contenders:
+        median = statistics.median(each.milliseconds)
+        p99 = statistics.quantiles(each.milliseconds, n=100)[98]
+        cpu = statistics.median(each.cpu_milliseconds)
+        rows.append([each.name, f"{median:.2f}", f"{p99:.2f}", f"{cpu:.2f}", f"{median / floor:.1f}"])
+    return rows
+
+
+def test_close(client_of):
+    bench = Bench(client_of)
+    rows = [["", "seconds", "customers a second"]]
+    for _ in range(3):
+        target = make_programme(brand=bench.brand, allocation=Allocation.PERIOD_END, cycles=5)
+        achieve(bench.brand, target, ACHIEVED, first=bench.customers + 1)
+        bench.customers += ACHIEVED
+        cycle = target.target_group.cycles.get(number=1)
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")  # as autovacuum does in a database that has grown by itself
+
+        start = time.perf_counter()
+        closed = close_cycle(cycle, cycle.closes_at)
+        seconds = time.perf_counter() - start
+
+        assert closed.granted == Grant.objects.filter(target=target).count() == ACHIEVED
+        rows.append([f"close with {ACHIEVED:,} rewards", f"{seconds:.2f}", f"{ACHIEVED / seconds:,.0f}"])
+    publish("Close", rows)
+
+
+def achieve(brand, target, count, *, first):
+    """`count` members of the first cycle who have reached its value."""
+    customers = Customer.objects.bulk_create(
+        [Customer(brand=brand, customer_id=number) for number in range(first, first + count)], batch_size=5000
+    )
+    participations = Participation.objects.bulk_create(
+        [
+            Participation(brand=brand, customer=each, target=target, first_enrolled_at=START, changed_at=START)
+            for each in customers
+        ],
+        batch_size=5000,
+    )
+    Run.objects.bulk_create(
+        [Run(participation=each, number=1, started_at=START) for each in participations], batch_size=5000
+    )
+    Stay.objects.bulk_create(
+        [Stay(participation=each, run_number=1, first_cycle=1, enrolled_at=START) for each in participations],
+        batch_size=5000,
+    )
+    Progress.objects.bulk_create(
+        [
+            Progress(participation=each, run_number=1, cycle_number=1, value=Decimal(3), achieved_at=NOW)
+            for each in participations
+        ],
+        batch_size=5000,
+    )
+
+
+def publish(title, rows):
+    """Print the table, and put it into its section of the report."""
+    table = Table(*rows[0], title=title)
+    for row in rows[1:]:
+        table.add_row(*row)
+    Console(stderr=True).print(table)
+    lines = [f"## {title}", "", *markdown(rows), "", *environment(), ""]
+    sections = REPORT.read_text().split("\n## ") if REPORT.exists() else ["# Benchmarks\n\nWritten by `make bench`.\n"]
+    kept = [section for section in sections[1:] if not section.startswith(f"{title}\n")]
+    REPORT.write_text("\n## ".join([sections[0], *sorted([*kept, "\n".join(lines)[3:]])]))
+
+
+def markdown(rows):
+    yield "| " + " | ".join(rows[0]) + " |"
+    yield "|---" + "|---:" * (len(rows[0]) - 1) + "|"
+    yield from ("| " + " | ".join(row) + " |" for row in rows[1:])
+
+
+def environment():
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW server_version")
+        postgres = cursor.fetchone()[0].split()[0]
+    yield (
+        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), "
+        f"Python {platform.python_version()}, Django {django.__version__}, PostgreSQL {postgres}."
+    )
