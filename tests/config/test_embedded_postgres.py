@@ -162,16 +162,20 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
+def programs() -> None:
     if WHEEL is None:
         pytest.skip("the wheel with the programs of PostgreSQL is not installed")
+
+
+@pytest.fixture
+def site(tmp_path: Path, programs: None) -> Iterator[Site]:
     site = Site(tmp_path / ".data")
     yield site
     site.close()
 
 
 @pytest.fixture
-def open_directory() -> Iterator[Path]:
+def open_directory(programs: None) -> Iterator[Path]:
     """A directory that every user may enter: pytest's own are private."""
     path = Path(tempfile.mkdtemp(prefix="milestreak-test-"))
     path.chmod(0o755)
