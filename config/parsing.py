@@ -1,6 +1,7 @@
 """Bodies: JSON with exact decimals, and nothing that JSON does not say or that could not be stored."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -97,8 +98,7 @@ def refuse_constant(text: str) -> None:
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
         raise InvalidInput(f"The body has the key {twice[:100]!r} twice in one object.")
     return members
 

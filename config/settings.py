@@ -165,6 +165,8 @@ X_FRAME_OPTIONS = "DENY"
 MAX_BODY_BYTES = 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * MAX_BODY_BYTES  # the largest bulk body; our own limit comes first
 MAX_CYCLES = env.int("MAX_CYCLES", default=100)
+if not 1 <= MAX_CYCLES <= 1000:  # what the tables can hold: targets.models.programme
+    raise ImproperlyConfigured(f"MAX_CYCLES is from 1 to 1000, not {MAX_CYCLES}.")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["config.authentication.BrandBasicAuthentication"],

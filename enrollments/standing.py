@@ -4,6 +4,7 @@ A receipt is as of its instant (receipts.py); a standing is as of `at`. The numb
 how many participations, cycles or stays there are.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +12,7 @@ from decimal import Decimal
 
 from django.db.models import prefetch_related_objects
 
-from enrollments.decisions import chain_through, shown_count
+from enrollments.decisions import shown_count
 from enrollments.enums import LevelVerdict, Verdict
 from enrollments.models import Participation, Progress, Receipt, Stay
 from enrollments.queries import out_since
@@ -54,13 +55,17 @@ class LevelStanding:
 
 @dataclass(frozen=True)
 class Standing:
-    """A participation as it stands. `leaves_at_end_of` is the cycle after which a scheduled leave takes effect."""
+    """A participation as it stands. `leaves_at_end_of` is the cycle after which a scheduled leave takes effect.
+
+    `left_at` and `reasons` say for each stay, by its id, from when on he is out and why.
+    """
 
     participation: Participation
     is_enrolled: bool
     leaves_at_end_of: Cycle | None
     stays: list[Stay]
     left_at: dict[int, datetime | None]
+    reasons: dict[int, str]
     streak_count: int
     cycles: list[CycleStanding]
     levels: list[LevelStanding]
@@ -126,6 +131,7 @@ class _Loader:
             leaves_at_end_of=next((cycle for cycle in cycles if cycle.number == scheduled), None),
             stays=stays,
             left_at=left_at,
+            reasons={stay.pk: self.receipts[stay.leave_receipt_id].reason for stay in stays if stay.leave_receipt_id},
             cycles=lines,
             grants=grants,
             streak_count=streak_count,
@@ -151,7 +157,7 @@ class _Loader:
         elif grant is not None:
             verdict = Verdict.LEFT_REWARD_KEPT
         else:
-            verdict = self._left(cycle, stays)
+            verdict = self._left(cycle, leaving)
         return CycleStanding(
             cycle=cycle,
             verdict=verdict,
@@ -161,16 +167,13 @@ class _Loader:
             grant=grant,
         )
 
-    def _left(self, cycle: Cycle, stays: list[Stay]) -> Verdict:
-        """Forfeited if it was the running cycle of a leave that forfeited it, and he never came back to it."""
-        forfeiting = (self.receipts.get(stay.leave_receipt_id or 0) for stay in stays)
-        is_forfeited = any(
-            receipt is not None
-            and receipt.running_cycle == cycle.number
-            and receipt.running_verdict == Verdict.LEFT_REWARD_FORFEITED
-            for receipt in forfeiting
+    def _left(self, cycle: Cycle, leaving: Stay) -> Verdict:
+        """What the leave in force said of the cycle that was running then; all others are just left."""
+        receipt = self.receipts[leaving.leave_receipt_id or 0]
+        is_forfeited = receipt.running_verdict == Verdict.LEFT_REWARD_FORFEITED
+        return (
+            Verdict(receipt.running_verdict) if is_forfeited and receipt.running_cycle == cycle.number else Verdict.LEFT
         )
-        return Verdict.LEFT_REWARD_FORFEITED if is_forfeited else Verdict.LEFT
 
     def _streak(
         self,
@@ -196,13 +199,18 @@ class _Loader:
                 and any(stay.run_number == run and stay.covers(cycle.number) for stay in stays)
             }
         by_level = {grant.level_id: grant for grant in grants if grant.level_id and grant.run_number == run}
-        reached = _instants_of_longest_chain(achieved, missed)
-        levels = [_level(level, by_level.get(level.pk), reached) for level in self.levels[group.pk]]
+        chains = _chains(achieved, missed)
+        levels = [_level(level, by_level.get(level.pk), achieved, chains) for level in self.levels[group.pk]]
         return shown_count(achieved, missed), levels
 
 
-def _level(level: StreakLevel, grant: Grant | None, reached: list[Progress]) -> LevelStanding:
-    by = reached[level.target_count - 1] if level.target_count <= len(reached) else None
+def _level(
+    level: StreakLevel, grant: Grant | None, achieved: dict[int, Progress], chains: list[list[Progress]]
+) -> LevelStanding:
+    """Reached in the cycle that its grant names; without a grant in the one that first made a chain long enough."""
+    count = level.target_count
+    reaching = [chain[count - 1] for chain in chains if len(chain) >= count]
+    by = achieved.get(grant.cycle_number) if grant else min(reaching, key=_order_of_achievement, default=None)
     return LevelStanding(
         level=level,
         verdict=LevelVerdict.KEPT if grant else LevelVerdict.NOT_REACHED,
@@ -212,12 +220,15 @@ def _level(level: StreakLevel, grant: Grant | None, reached: list[Progress]) -> 
     )
 
 
-def _instants_of_longest_chain(achieved: dict[int, Progress], missed: set[int]) -> list[Progress]:
-    """The progress of the longest chain in the order in which it was achieved: the n-th made it n long."""
-    if not achieved:
-        return []
-    longest = max(achieved, key=lambda number: chain_through(number, achieved, missed))
-    lower = max((number for number in missed if number < longest), default=0)
-    upper = min((number for number in missed if number > longest), default=None)
-    chain = [each for number, each in achieved.items() if lower < number and (upper is None or number < upper)]
-    return sorted(chain, key=lambda each: (each.achieved_at, each.cycle_number))
+def _chains(achieved: dict[int, Progress], missed: set[int]) -> list[list[Progress]]:
+    """Each unbroken chain, in the order in which its cycles were achieved: the n-th made it n long."""
+    chains: dict[int, list[Progress]] = defaultdict(list)
+    for number, each in achieved.items():
+        broken_before = max((other for other in missed if other < number), default=0)
+        chains[broken_before].append(each)
+    return [sorted(chain, key=_order_of_achievement) for chain in chains.values()]
+
+
+def _order_of_achievement(progress: Progress) -> tuple[datetime, int]:
+    assert progress.achieved_at is not None  # noqa: S101 - tells the type: only achieved ones come here
+    return progress.achieved_at, progress.cycle_number

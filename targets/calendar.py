@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from targets.errors import InvalidInput
 
 LAST_SECOND = time(23, 59, 59)
+LENGTH_OF_DATE = len("2026-01-31")
 EARLIEST_YEAR, LATEST_YEAR = 1970, 2200
 
 
@@ -19,6 +20,10 @@ def boundary(text: str, zone: ZoneInfo, *, is_end: bool, field: str) -> tuple[da
         written = datetime.fromisoformat(text)
     except ValueError:
         raise InvalidInput(f"{field}: {text!r} is no date and time such as 2026-01-01T00:00:00.", field=field) from None
+    if len(text.strip()) <= LENGTH_OF_DATE:
+        raise InvalidInput(
+            f"{field}: {text!r} says no time: send {text.strip()}T{LAST_SECOND if is_end else time()}.", field=field
+        )
     if not EARLIEST_YEAR <= written.year <= LATEST_YEAR:
         raise InvalidInput(f"{field}: the year is from {EARLIEST_YEAR} to {LATEST_YEAR}.", field=field)
     wall = written.replace(tzinfo=None)
@@ -32,9 +37,9 @@ def boundary(text: str, zone: ZoneInfo, *, is_end: bool, field: str) -> tuple[da
     return instant, differs
 
 
-def closing_instant(ends_at: datetime, late_days: int) -> datetime:
-    """From when on a cycle accepts no activity (domain.md 3). A late day is 24 hours."""
-    return ends_at + timedelta(days=late_days)
+def closing_instant(ends_at: datetime, late_days: int, zone: ZoneInfo) -> datetime:
+    """From when on a cycle accepts no activity (domain.md 3): a day of 23 or 25 hours is one day."""
+    return (ends_at.astimezone(zone) + timedelta(days=late_days)).astimezone(UTC)
 
 
 def last_second(ends_at: datetime) -> datetime:

@@ -14,6 +14,7 @@ from targets.errors import InvalidInput
 INTEGER = re.compile(r"-?[0-9]{1,100}")
 NUMBER = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?")
 CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+CONTROL_CHARACTER_IN_PROSE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 THREE_PLACES = Decimal("0.001")
 
 # Far enough from the ends of the calendar for any time zone.
@@ -116,14 +117,22 @@ class AmountField(serializers.DecimalField):
         is_number = isinstance(data, int | float | Decimal) and not isinstance(data, bool)
         if not is_number and not (isinstance(data, str) and NUMBER.fullmatch(data)):
             self.fail("invalid")
-        return super().to_internal_value(data)
+        return super().to_internal_value(without_trailing_zeros(data))
 
     def to_representation(self, value: Any) -> Any:
         return Decimal(value).quantize(THREE_PLACES)
 
 
+def without_trailing_zeros(number: Any) -> Decimal:
+    """1.0000 is 1: zeros at the end say nothing, however many places they take."""
+    text = format(Decimal(str(number)), "f")
+    return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
+
+
 class TextField(serializers.CharField):
     """Text, taken only from a string, without control characters (NUL, line ends, ...)."""
+
+    forbidden = CONTROL_CHARACTER
 
     default_error_messages = {
         "not_text": "Not a string.",
@@ -134,13 +143,15 @@ class TextField(serializers.CharField):
         if not isinstance(data, str):
             self.fail("not_text")
         value = super().to_internal_value(data)
-        if CONTROL_CHARACTER.search(value):
+        if self.forbidden.search(value):
             self.fail("control_character")
         return value
 
 
 class ReasonField(TextField):
-    """Why somebody did something: free text of at most 500 characters, may be empty."""
+    """Why somebody did something: free text of at most 500 characters, of several lines, may be empty."""
+
+    forbidden = CONTROL_CHARACTER_IN_PROSE
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"max_length": 500, "allow_blank": True} | kwargs)

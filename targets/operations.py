@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -20,6 +21,7 @@ from targets.models.programme import MAX_LEVELS
 from targets.queries import LARGEST_ID
 
 MAX_LATE_DAYS = 366
+MAX_TARGETS = 50
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,7 @@ def _create(brand: Brand, data: GroupData, by: str) -> Programme:
         counts_before_enrolment=data.counts_before_enrolment,
         created_by=by,
     )
+    zone = ZoneInfo(data.time_zone)
     cycles = Cycle.objects.bulk_create(
         Cycle(
             target_group=group,
@@ -135,7 +138,7 @@ def _create(brand: Brand, data: GroupData, by: str) -> Programme:
             description=period.description,
             starts_at=period.starts_at,
             ends_at=period.ends_at,
-            closes_at=closing_instant(period.ends_at, data.late_days),
+            closes_at=closing_instant(period.ends_at, data.late_days, zone),
         )
         for number, period in enumerate(data.periods, 1)
     )
@@ -172,8 +175,8 @@ def _value_per_cycle(values: Sequence[Decimal], cycle_count: int) -> Sequence[De
 def _refuse_impossible(data: GroupData) -> None:
     _refuse_calendar(data)
     is_streak = data.tracking_type != TrackingType.DEFAULT
-    if not data.targets:
-        raise InvalidInput("A target group has at least one target.", field="targets")
+    if not 1 <= len(data.targets) <= MAX_TARGETS:
+        raise InvalidInput(f"A target group has 1 to {MAX_TARGETS} targets.", field="targets")
     for index, target in enumerate(data.targets):
         path = f"targets[{index}]"
         if is_streak and target.allocation == Allocation.PERIOD_END:

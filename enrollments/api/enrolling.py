@@ -38,7 +38,6 @@ class Asked(NamedTuple):
 class TargetEnrollmentViewSet(ViewSet):
     """The published calls of one target. `unEnroll` is what this product exists for."""
 
-    published_shape = True
     required_permissions = {
         "unenroll": "enrollments.unenroll",
         "preview": "enrollments.view_receipt",
@@ -46,6 +45,11 @@ class TargetEnrollmentViewSet(ViewSet):
         "enroll": "enrollments.enroll",
         "standing": "enrollments.view_participation",
     }
+
+    @property
+    def published_shape(self) -> bool:
+        """Two of the calls are published; the others are ours."""
+        return self.action in ("unenroll", "enroll")
 
     @extend_schema(operation_id="unEnroll", request=LeaveSerializer(many=True), responses={200: OpenApiTypes.INT64})
     @action(detail=False, methods=["post"], url_path="unEnroll")
@@ -58,9 +62,9 @@ class TargetEnrollmentViewSet(ViewSet):
     @extend_schema(operation_id="unEnrollPreview", request=LeaveSerializer(many=True), responses={200: ReceiptAnswer})
     @action(detail=False, methods=["post"], url_path="unEnroll/preview")
     def preview(self, request: Request, group_id: str, target_id: str) -> Answer:
-        """The receipt that unEnroll would write; nothing is written."""
+        """The receipt that unEnroll would write, or the one in force where it would change nothing. Writes nothing."""
         asked = _asked(request, group_id, target_id, LeaveSerializer)
-        return Answer(receipt_json(account(_leave(request, asked, dry_run=True)), is_preview=True))
+        return Answer(receipt_json(account(_leave(request, asked, dry_run=True))))
 
     @extend_schema(operation_id="unEnrollCancel", request=CancelSerializer(many=True), responses={200: ReceiptAnswer})
     @action(detail=False, methods=["post"], url_path="unEnroll/cancel")
@@ -79,7 +83,7 @@ class TargetEnrollmentViewSet(ViewSet):
             request,
             asked,
             enroll,
-            period_name=asked.record["periodName"],
+            period_name=asked.record["periodName"] or None,
             initial_balance=asked.record["initialBalance"],
             reset_streak=bool(asked.record["resetStreakStatus"]),
         )
@@ -112,8 +116,8 @@ def _asked(request: Request, group_id: str, target_id: str, serializer_class: An
 
 def _leave(request: Request, asked: Asked, *, dry_run: bool) -> Receipt:
     record = asked.record
-    effective = Effective(record["effective"])
-    return _run(request, asked, unenroll, effective=effective, reason=record["reason"], dry_run=dry_run)
+    effective = Effective(record["effective"] or Effective.NOW)
+    return _run(request, asked, unenroll, effective=effective, reason=record["reason"] or "", dry_run=dry_run)
 
 
 def _run(request: Request, asked: Asked, operation: Callable[..., Receipt], **details: Any) -> Receipt:

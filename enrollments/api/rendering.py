@@ -48,11 +48,11 @@ def notices(warnings: Iterable[tuple[WarningCode, str]]) -> list[Notice]:
     return [Notice(code, message) for code, message in warnings]
 
 
-def receipt_json(account: Account, *, is_preview: bool = False) -> dict[str, Any]:
+def receipt_json(account: Account) -> dict[str, Any]:
     receipt = account.receipt
     participation = receipt.participation
     return {
-        "receiptId": None if is_preview else receipt.pk,
+        "receiptId": receipt.pk,
         "kind": receipt.kind,
         "undoes": receipt.undoes_id,
         "batchId": str(receipt.batch_id) if receipt.batch_id else None,
@@ -113,7 +113,6 @@ def receipt_summary_json(receipt: Receipt) -> dict[str, Any]:
 def enrollment_json(standing: Standing, receipts: list[Receipt]) -> dict[str, Any]:
     """`receipts`: what changed the enrolment, oldest first."""
     participation = standing.participation
-    reasons = {each.pk: each.reason for each in receipts}
     names = {line.cycle.number: line.cycle.ref_code for line in standing.cycles}
     leaves_at_end_of = standing.leaves_at_end_of
     return {
@@ -126,7 +125,7 @@ def enrollment_json(standing: Standing, receipts: list[Receipt]) -> dict[str, An
                 "endPeriod": names.get(stay.end_cycle or 0),
                 "enrolledAt": instant(stay.enrolled_at),
                 "unenrolledAt": instant(standing.left_at[stay.pk]),
-                "reason": reasons.get(stay.leave_receipt_id or 0),
+                "reason": standing.reasons.get(stay.pk),
                 "run": stay.run_number,
             }
             for stay in standing.stays

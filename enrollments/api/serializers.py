@@ -13,16 +13,17 @@ class LeaveSerializer(serializers.Serializer[Any]):
     """A published record: other fields change nothing and are passed over."""
 
     customerId = CustomerIdField(help_text="The customer to unenrol.")
-    reason = ReasonField(required=False, default="", help_text="Why; kept on the receipt.")
+    reason = ReasonField(required=False, allow_null=True, default="", help_text="Why; kept on the receipt.")
     effective = serializers.ChoiceField(
         choices=Effective.choices,
         required=False,
+        allow_null=True,
         default=Effective.NOW,
         help_text="At once, or at the end of the running cycle.",
     )
 
 
-class CancelSerializer(serializers.Serializer[Any]):
+class CancelSerializer(StrictSerializer):
     customerId = CustomerIdField(help_text="The customer whose scheduled leave is taken back.")
     reason = ReasonField(required=False, default="", help_text="Why; kept on the receipt.")
 
@@ -30,7 +31,12 @@ class CancelSerializer(serializers.Serializer[Any]):
 class EnrollSerializer(serializers.Serializer[Any]):
     customerId = CustomerIdField(help_text="The customer to enrol.")
     periodName = TextField(
-        required=False, allow_null=True, default=None, max_length=100, help_text="The period to join; else the running."
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        default=None,
+        max_length=100,
+        help_text="The period to join; else the running.",
     )
     initialBalance = AmountField(
         required=False, allow_null=True, default=None, min_value=0, help_text="The milestone's value at this instant."
@@ -41,8 +47,9 @@ class EnrollSerializer(serializers.Serializer[Any]):
 
 
 class ActivitySerializer(StrictSerializer):
-    eventId = TextField(max_length=200, help_text="Yours, unique in the brand.")
-    eventName = TextField(max_length=100, help_text="Which targets count it.")
+    # Not trimmed: an id is what was sent, and two that differ in a blank are two.
+    eventId = TextField(max_length=200, trim_whitespace=False, help_text="Yours, unique in the brand.")
+    eventName = TextField(max_length=100, trim_whitespace=False, help_text="Which targets count it.")
     customerId = CustomerIdField()
     occurredAt = InstantField()
     amount = AmountField(required=False, allow_null=True, default=None)

@@ -127,13 +127,19 @@ def move_clock(*, brand: Brand, at: datetime, to: datetime) -> datetime:
         at = to
     reached = at
     for cycle in due_cycles(brand, to)[:CLOSES_A_STEP]:
-        close_cycle(cycle, cycle.closes_at)
         reached = max(reached, cycle.closes_at)
+        # First the clock: whatever happens between, no cycle has closed after the brand's own now.
+        _advance(brand, reached)
+        close_cycle(cycle, cycle.closes_at)
     if not due_cycles(brand, to).exists():
         reached = to
-    # Somebody else may have set it further meanwhile; backwards it never goes.
-    Brand.objects.filter(pk=brand.pk, clock_at__lt=reached).update(clock_at=reached)
+        _advance(brand, reached)
     return reached
+
+
+def _advance(brand: Brand, to: datetime) -> None:
+    """Somebody else may have set the clock further meanwhile; backwards it never goes."""
+    Brand.objects.filter(pk=brand.pk, clock_at__lt=to).update(clock_at=to)
 
 
 def _turn_back(brand: Brand, at: datetime, to: datetime) -> None:

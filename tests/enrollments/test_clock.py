@@ -2,6 +2,9 @@
 
 from datetime import timedelta
 
+from django.db import OperationalError
+
+from enrollments.operations import closing
 from targets.models import Brand, Cycle
 from tests.conftest import SECRET
 from tests.factories import START, ApiUserFactory, BrandFactory, CustomerFactory, make_programme
@@ -88,3 +91,27 @@ def test_naive_instant_is_refused(site):
 
     assert (status, answer["errors"][0]["code"], answer["errors"][0]["field"]) == (400, 300004, "now")
     assert site.get("/v3/clock")[1]["data"] == before
+
+
+def test_failure_on_the_way_leaves_no_cycle_closed_ahead_of_the_clock(site, monkeypatch):
+    target = make_programme(brand=site.brand)
+    customer = CustomerFactory(brand=site.brand)
+    enrol(site, target, customer.customer_id)
+    pay_chunk = closing._pay_chunk
+
+    def fail_at_the_second(cycle, at):
+        if cycle.number == 2:
+            raise OperationalError("canceling statement due to lock timeout")
+        return pay_chunk(cycle, at)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(closing, "_pay_chunk", fail_at_the_second)
+        status, _ = site.put("/v3/clock", {"now": "2026-03-20T00:00:00Z"})
+    now = site.get("/v3/clock")[1]["data"]["now"]
+    path = f"/targetGroups/{target.target_group_id}/targets/{target.pk}/unEnroll"
+    left = site.post(path, [{"customerId": customer.customer_id}])
+    again = site.put("/v3/clock", {"now": "2026-03-20T00:00:00Z"})
+
+    assert (status, now) == (503, (START + 60 * DAY).isoformat())
+    assert (left[0], again[0]) == (200, 200)
+    assert Cycle.objects.filter(target_group=target.target_group, paid_at__isnull=False).count() == 2

@@ -8,13 +8,14 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from enrollments.enums import Source
 from enrollments.models import Receipt, Stay
-from enrollments.operations import ActivityData, enroll, record_activity, unenroll
+from enrollments.operations import ActivityData, closing, enroll, record_activity, unenroll
 from rewards.models import Grant
 from targets.enums import Allocation
-from targets.models import Cycle, TargetGroup
+from targets.models import Cycle, Target, TargetGroup
 from tests.factories import START, BrandFactory, CustomerFactory, make_programme
 
 pytestmark = pytest.mark.django_db
@@ -240,17 +241,17 @@ def test_close_cycles_pays_what_is_due_and_nothing_twice(target, customers):
     first, second = close(), close()
 
     assert first == [
-        f"{target.brand}: {target.target_group}, c1 closed, 1 rewards given",
-        "1 cycles closed, 1 rewards given.",
+        f"{target.brand}: {target.target_group}, c1 closed, rewards given: 1",
+        "Cycles closed: 1. Rewards given: 1.",
     ]
-    assert second == ["0 cycles closed, 0 rewards given."]
+    assert second == ["Cycles closed: 0. Rewards given: 0."]
     assert list(Grant.objects.values_list("customer__customer_id", "cycle_number")) == [(2, 1)]
 
 
 def test_close_cycles_at_never_goes_past_the_brands_own_now(target, customers):
     closed = close("--at", "2030-01-01T00:00:00Z")
 
-    assert closed == ["0 cycles closed, 0 rewards given."]
+    assert closed == ["Cycles closed: 0. Rewards given: 0."]
     assert Cycle.objects.filter(closed_at__isnull=False).count() == 0
 
 
@@ -260,7 +261,7 @@ def test_close_cycles_at_an_earlier_instant_leaves_what_was_due_later(target, cu
 
     closed = close("--at", "2026-01-31T00:00:00Z", "--brand", target.brand.name)
 
-    assert closed[-1] == "1 cycles closed, 1 rewards given."
+    assert closed[-1] == "Cycles closed: 1. Rewards given: 1."
 
 
 @pytest.mark.parametrize("arguments", [["--at", "noon"], ["--at", "2026-01-01T00:00:00"], ["--brand", "Nobody"]])
@@ -269,3 +270,66 @@ def test_close_cycles_with_unusable_arguments_exits_with_2(arguments):
         close(*arguments)
 
     assert refused.value.returncode == 2
+
+
+def test_close_cycles_goes_on_with_the_other_brands_when_one_cannot_be_closed_now(target, customers, monkeypatch):
+    target.brand.clock_at = START + timedelta(days=31)
+    target.brand.save()
+    busy = make_programme(brand=BrandFactory(sandbox=True, clock_at=START + timedelta(days=31)))
+    bar = closing.bar_calendar
+
+    def bar_unless_busy(target_group_id):
+        if target_group_id == busy.target_group_id:
+            raise OperationalError("canceling statement due to lock timeout")
+        bar(target_group_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(closing, "bar_calendar", bar_unless_busy)
+        with pytest.raises(CommandError, match="Not done for 1 of 2 brands: run it again"):
+            close()
+    again = close()
+
+    assert Grant.objects.count() == 1
+    assert again == [
+        f"{busy.brand}: {busy.target_group}, c1 closed, rewards given: 0",
+        "Cycles closed: 1. Rewards given: 0.",
+    ]
+
+
+def test_byte_order_mark_of_a_spreadsheet_is_no_heading(target, customers, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", StringIO("\ufeff1\n2\n"))
+
+    code, out = run(target, "-", "--format=json", "--dry-run")
+
+    assert (code, [each["customerId"] for each in json.loads(out)["results"]]) == (0, [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"4237893O6\n1\n", "line 1: '4237893O6' is no customer id"),
+        (b"1\n" + b"9" * 5000, "line 2: '9999999999999999999999999999999999999999' is no customer id"),
+        (b"\xff\xfe1\n", "Cannot read"),
+        (b'"' + b"x" * 140_000, "Cannot read"),
+    ],
+)
+def test_file_that_cannot_be_understood_is_refused_before_anything_is_done(
+    target, customers, tmp_path, content, message
+):
+    path = tmp_path / "ids.csv"
+    path.write_bytes(content)
+
+    code, out = run(target, "--file", str(path))
+
+    assert code == 2
+    assert message in out
+    assert Receipt.objects.filter(source=Source.COMMAND).count() == 0
+
+
+def test_names_with_brackets_are_printed_as_they_are(target, customers):
+    Target.objects.filter(pk=target.pk).update(name="ABC [/x] [red]")
+
+    code, out = run(target, "--customer", "1")
+
+    assert code == 0
+    assert "ABC [/x] [red]" in out

@@ -26,8 +26,10 @@ class Programme:
         return cls.define(site, body, cycles)
 
     @classmethod
-    def streak(cls, site: Site, *, cycles: int = 30, levels: tuple[int, ...] = (4, 8, 12)) -> "Programme":
-        streaks = [{"name": f"XYZ {level}", "targetCountOfSequence": level, "reward": POINTS} for level in levels]
+    def streak(
+        cls, site: Site, *, cycles: int = 30, levels: tuple[int, ...] = (4, 8, 12), reward: Any = POINTS
+    ) -> "Programme":
+        streaks = [{"name": f"XYZ {level}", "targetCountOfSequence": level, "reward": reward} for level in levels]
         body = {"name": "XYZ", "trackingType": "STREAKS", "targets": [target_of("XYZ", 1)], "streaks": streaks}
         return cls.define(site, body, cycles)
 

@@ -229,3 +229,67 @@ def test_programme_that_is_over_can_neither_be_left_nor_joined(site):
 
     assert [each[1]["errors"][0]["code"] for each in (left, joined)] == [310019, 310119]
     assert len(abc.receipts()) == 1
+
+
+def test_forfeited_then_left_again_below_the_target_is_just_left(site):
+    abc = Programme.milestone(site, rewardAllocationType="PERIOD_END")
+    abc.go_to(3)
+    abc.enroll()
+    abc.buy(2)
+    abc.unenroll()
+    forfeited = abc.verdicts()[2]
+    abc.enroll(initialBalance=0)
+
+    status, answer = abc.unenroll()
+
+    assert forfeited == "left_reward_forfeited"
+    assert (status, answer["warnings"]) == (200, None)
+    assert (abc.receipts()[-1]["cycles"][2]["verdict"], abc.verdicts()[2]) == ("left", "left")
+
+
+def test_reason_of_every_stay_is_known_however_many_there_are(site):
+    abc = Programme.milestone(site)
+    abc.go_to(1)
+    for number in range(60):
+        abc.enroll()
+        abc.unenroll(reason=f"R{number}")
+
+    standing = abc.standing()
+
+    assert [stay["reason"] for stay in standing["stays"]] == [f"R{number}" for number in range(60)]
+    assert len(standing["receipts"]) == 100
+
+
+def test_event_ids_that_differ_in_a_blank_are_two_events(site):
+    abc = Programme.milestone(site)
+    abc.go_to(1)
+    abc.enroll()
+    event = {"eventName": "purchase", "customerId": CUSTOMER, "occurredAt": "2026-01-02T00:00:00Z"}
+
+    answers = [site.post("/v3/activities", event | {"eventId": name})[1]["data"] for name in ("e1", " e1 ", "e1")]
+
+    assert [each["counted"][0]["value"] for each in answers] == [1, 2, 1]
+    assert [each["notCounted"] for each in answers] == [[], [], [{"targetId": None, "reason": "duplicate"}]]
+
+
+def test_event_of_no_target_that_is_sent_again_answers_its_first_reason_too(site):
+    Programme.milestone(site)
+    event = {"eventId": "e1", "eventName": "visit", "customerId": CUSTOMER, "occurredAt": "2026-01-02T00:00:00Z"}
+
+    first, again = (site.post("/v3/activities", event)[1]["data"]["notCounted"] for _ in range(2))
+
+    assert [each["reason"] for each in first] == ["no_target"]
+    assert [each["reason"] for each in again] == ["no_target", "duplicate"]
+
+
+def test_preview_of_a_leave_that_is_scheduled_already_answers_the_receipt_in_force(site):
+    abc = Programme.milestone(site)
+    abc.go_to(3)
+    abc.enroll()
+    abc.unenroll(effective="endOfCycle", reason="Moved")
+
+    record = {"customerId": CUSTOMER, "effective": "endOfCycle", "reason": "Another"}
+    preview = site.post(f"{abc.path}/unEnroll/preview", [record])[1]["data"]
+
+    assert preview == abc.receipts()[-1]
+    assert (preview["kind"], preview["reason"]) == ("LEAVE_SCHEDULED", "Moved")

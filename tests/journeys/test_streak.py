@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.journeys.programme import Programme
+from tests.journeys.programme import CUSTOMER, Programme
 
 
 @pytest.fixture
@@ -106,3 +106,43 @@ def test_balance_on_a_streak_is_ignored_with_a_warning(site):
 
     assert (status, [each["code"] for each in answer["warnings"]]) == (200, [310202])
     assert xyz.standing()["streakCount"] == 0
+
+
+def streaks_of(xyz):
+    answer = xyz.site.get(f"/v3/users/{CUSTOMER}/targetGroups?includeInactive=true")[1]["data"]
+    return answer["targetGroups"][0]["streaks"]
+
+
+def achieve(xyz, *cycles):
+    for cycle in cycles:
+        xyz.go_to(cycle)
+        xyz.buy()
+
+
+def test_granted_level_names_the_cycle_that_earned_it_also_when_a_longer_chain_follows(site):
+    xyz = Programme.streak(site, cycles=15, levels=(4, 8))
+    xyz.go_to(1, 0)
+    xyz.enroll()
+    achieve(xyz, 1, 2, 3, 4)
+    when_earned = streaks_of(xyz)[0]
+    achieve(xyz, 7, 8, 9, 10, 11, 12)
+
+    level = streaks_of(xyz)[0]
+
+    assert level["streakAchievedUserTargetId"] == when_earned["streakAchievedUserTargetId"]
+    assert level["streakAchievedDateTime"] == when_earned["streakAchievedDateTime"] == "2026-02-05T12:00:00.000+0000"
+
+
+def test_level_without_reward_stays_achieved_when_it_first_was(site):
+    xyz = Programme.streak(site, cycles=10, levels=(2,), reward=None)
+    xyz.go_to(1, 0)
+    xyz.enroll()
+    achieve(xyz, 1, 2)
+    when_achieved = streaks_of(xyz)[0]
+    achieve(xyz, 5, 6, 7)
+
+    level = streaks_of(xyz)[0]
+
+    assert (level["status"], level["currentCount"]) == ("ACHIEVED", 3)
+    assert level["streakAchievedDateTime"] == when_achieved["streakAchievedDateTime"] == "2026-01-16T12:00:00.000+0000"
+    assert xyz.granted() == []

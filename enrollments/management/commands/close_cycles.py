@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 
 from enrollments.operations import close_cycles
 from targets.clock import brand_now
@@ -29,19 +30,25 @@ class Command(BaseCommand):
             brands = brands.filter(name__iexact=options["brand"])
             if not brands.exists():
                 raise CommandError(f"There is no brand {options['brand']!r}.", returncode=UNUSABLE)
-        cycles = rewards = 0
+        cycles = rewards = failures = 0
         for brand in brands:
             now = brand_now(brand)
             # A sandbox has a now of its own; nobody's cycles close before their time.
             at = now if until is None else min(until, now)
-            for closed in close_cycles(brand=brand, at=at):
-                cycles += 1
-                rewards += closed.granted
-                self.stdout.write(
-                    f"{brand}: {closed.cycle.target_group}, {closed.cycle.ref_code} closed, "
-                    f"{closed.granted} rewards given"
-                )
-        self.stdout.write(f"{cycles} cycles closed, {rewards} rewards given.")
+            try:
+                for closed in close_cycles(brand=brand, at=at):
+                    cycles += 1
+                    rewards += closed.granted
+                    self.stdout.write(
+                        f"{brand}: {closed.cycle.target_group}, {closed.cycle.ref_code} closed, "
+                        f"rewards given: {closed.granted}"
+                    )
+            except OperationalError as error:  # a lock time-out, say: the other brands go on
+                failures += 1
+                self.stderr.write(f"{brand}: {error}".strip())
+        self.stdout.write(f"Cycles closed: {cycles}. Rewards given: {rewards}.")
+        if failures:
+            raise CommandError(f"Not done for {failures} of {len(brands)} brands: run it again.")
 
 
 def parsed_instant(text: str) -> datetime:

@@ -3,6 +3,7 @@
 import csv
 import getpass
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from enrollments.batch import DONE, Batch, Left, leave_each
 from enrollments.enums import Effective, LeaveOutcome, Source
@@ -22,6 +24,8 @@ from targets.models import Target
 from targets.queries import LARGEST_ID, find_target
 
 LONGEST_REASON = 500
+ID = re.compile(r"[0-9]{1,19}")
+BYTE_ORDER_MARK = "\ufeff"  # spreadsheets write one at the beginning of a file
 UNUSABLE = 2  # exit code: nothing was tried
 INTERRUPTED = 130  # as shells say for Ctrl-C
 
@@ -98,21 +102,21 @@ def read_customer_ids(options: dict[str, Any]) -> list[int]:
     if options["customer"]:
         return [customer_id(text, "--customer") for text in options["customer"]]
     source = "-" if options["stdin"] else options["file"]
-    if source == "-":
-        return ids_in(sys.stdin, "standard input")
     try:
-        with Path(source).open(encoding="utf-8-sig", newline="") as file:
+        if source == "-":
+            return ids_in(sys.stdin, "standard input")
+        with Path(source).open(encoding="utf-8", newline="") as file:
             return ids_in(file, source)
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"Cannot read {source}: {error}", returncode=UNUSABLE) from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CommandError(f"Cannot read {source}: {error}. Nothing was done.", returncode=UNUSABLE) from None
 
 
 def ids_in(file: TextIO, name: str) -> list[int]:
-    """First columns; a first line that is no number is a heading, empty lines are passed over."""
+    """First columns; a first line without a digit is a heading, empty lines are passed over."""
     ids = []
     for number, row in enumerate(csv.reader(file), 1):
-        text = row[0].strip() if row else ""
-        is_heading = number == 1 and not text.lstrip("-").isdigit()
+        text = row[0].removeprefix(BYTE_ORDER_MARK).strip() if row else ""
+        is_heading = number == 1 and not any(character.isdigit() for character in text)
         if text and not is_heading:
             ids.append(customer_id(text, f"{name}, line {number}"))
     if not ids:
@@ -121,9 +125,9 @@ def ids_in(file: TextIO, name: str) -> list[int]:
 
 
 def customer_id(text: str, where: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= LARGEST_ID):
+    if not (ID.fullmatch(text) and 0 < int(text) <= LARGEST_ID):
         raise CommandError(
-            f"{where}: {text!r} is no customer id, an integer from 1 to {LARGEST_ID}. Nothing was done.",
+            f"{where}: {text[:40]!r} is no customer id, an integer from 1 to {LARGEST_ID}. Nothing was done.",
             returncode=UNUSABLE,
         )
     return int(text)
@@ -143,15 +147,16 @@ def totals(done: list[Left]) -> dict[str, int]:
 
 
 def as_table(done: list[Left], batch: Batch, out: TextIO) -> None:
+    # Text, and no markup anywhere: names may have brackets.
     title = f"{batch.target} ({batch.brand})" + (", dry run: nothing was written" if batch.dry_run else "")
-    table = Table("Customer", "Outcome", "Receipt", "Forfeited", "Why", title=title)
+    table = Table("Customer", "Outcome", "Receipt", "Forfeited", "Why", title=Text(title))
     for left in done:
         table.add_row(
             str(left.customer_id),
             left.outcome.label,
             receipt_id(left) or "",
-            left.forfeited or "",
-            left.message,
+            Text(left.forfeited or ""),
+            Text(left.message),
             style="" if left.outcome in DONE else "red",
         )
     console = Console(file=out)
