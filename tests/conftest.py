@@ -69,8 +69,9 @@ def live_server(live_server: LiveServer, transactional_db: None) -> Iterator[Liv
 class Site:
     """A sandbox brand with an API user: `site.post("/v3/...", body)` and so on answer (status, parsed body)."""
 
-    def __init__(self, client: APIClient, brand: Brand) -> None:
+    def __init__(self, client: APIClient, username: str, brand: Brand) -> None:
         self.client = client
+        self.username = username
         self.brand = brand
 
     def post(self, path: str, body: object) -> tuple[int, dict]:
@@ -92,5 +93,16 @@ class Site:
 
 @pytest.fixture
 def site(db: None, client_of: Callable[[str, str], APIClient]) -> Site:
+    return new_site(client_of)
+
+
+@pytest.fixture
+def committed_site(transactional_db: None, client_of: Callable[[str, str], APIClient]) -> Site:
+    """Each call commits: for feeds, which wait for running transactions, and for receipts as of their instant."""
+    return new_site(client_of)
+
+
+def new_site(client_of: Callable[[str, str], APIClient]) -> Site:
     brand = BrandFactory(sandbox=True, clock_at=START + timedelta(days=1))
-    return Site(client_of(ApiUserFactory(brand=brand).user.username, SECRET), brand)
+    username = ApiUserFactory(brand=brand).user.username
+    return Site(client_of(username, SECRET), username, brand)
