@@ -151,7 +151,7 @@ class _Loader:
         elif grant is not None:
             verdict = Verdict.LEFT_REWARD_KEPT
         else:
-            verdict = self._left(cycle, stays)
+            verdict = self._left(cycle, leaving)
         return CycleStanding(
             cycle=cycle,
             verdict=verdict,
@@ -161,14 +161,13 @@ class _Loader:
             grant=grant,
         )
 
-    def _left(self, cycle: Cycle, stays: list[Stay]) -> Verdict:
-        """Forfeited if it was the running cycle of a leave that forfeited it, and he never came back to it."""
-        forfeiting = (self.receipts.get(stay.leave_receipt_id or 0) for stay in stays)
-        is_forfeited = any(
+    def _left(self, cycle: Cycle, leaving: Stay) -> Verdict:
+        """Forfeited if it was the running cycle of the last leave from it, and that forfeited it."""
+        receipt = self.receipts.get(leaving.leave_receipt_id or 0)
+        is_forfeited = (
             receipt is not None
             and receipt.running_cycle == cycle.number
             and receipt.running_verdict == Verdict.LEFT_REWARD_FORFEITED
-            for receipt in forfeiting
         )
         return Verdict.LEFT_REWARD_FORFEITED if is_forfeited else Verdict.LEFT
 
