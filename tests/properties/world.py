@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 
 from enrollments.enums import Effective, NotCounted, Source
+from enrollments.integrity import all_violations
 from enrollments.models import Participation, Receipt
 from enrollments.operations import ActivityData, cancel_leave, close_cycles, enroll, record_activity, unenroll
 from enrollments.receipts import account, accounts
@@ -249,6 +250,10 @@ class World:
 
     def check_all(self) -> None:
         self.check(*self.pairs)
+
+    def check_invariants(self) -> None:
+        """domain.md 9, over everything this history has written; its brand is its own."""
+        agree(list(all_violations(self.brand)), [])
 
     def check_receipts(self) -> None:
         """Every receipt reads as it did when it was written."""
