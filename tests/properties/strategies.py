@@ -33,7 +33,7 @@ def definitions(draw: st.DrawFn, *, is_sandbox: bool) -> Definition:
     kind = draw(st.sampled_from(KINDS))
     kpi = draw(st.sampled_from(("COUNT", "SALES")))
     late_days = draw(st.integers(0, 2))
-    count = draw(st.sampled_from((4, 1, 2, 3, 5, 6, 7, 8, 8)))
+    count = draw(st.sampled_from((4, 1, 2, 3, 5, 6, 7, 8, 8, 8)))
     values = st.integers(1, 3).map(Decimal) if kpi == "COUNT" else st.sampled_from((Decimal("0.5"), Decimal("7.125")))
     cycles = []
     starts_at = START
@@ -47,7 +47,7 @@ def definitions(draw: st.DrawFn, *, is_sandbox: bool) -> Definition:
     programme = Programme(
         kind=kind,
         kpi=kpi,
-        allocation=draw(st.sampled_from(("IMMEDIATE", "PERIOD_END"))) if kind == "DEFAULT" else "IMMEDIATE",
+        allocation=draw(st.sampled_from(("PERIOD_END", "IMMEDIATE", "PERIOD_END"))) if kind == "DEFAULT" else "IMMEDIATE",
         cycles=tuple(cycles),
         levels=tuple(sorted(levels)),
         rewarded=draw(st.sampled_from((True, True, True, False))),

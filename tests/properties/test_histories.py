@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from enrollments.operations import ActivityData
+from tests.properties.programme import Cycle
 from tests.properties.strategies import EVENT_NAMES, NEAR, Setting, settings
 from tests.properties.world import Pair, World, commit_without_waiting
 
 STEPS = 30
 HISTORIES_OF_A_SEED = 10
 
-WHO = st.integers(0, 11)
+WHO = st.sampled_from((0, 0, 0, 0, 0, 0, 1, 2, 3, 10, 11))
 ANYBODY = 10  # from here on the choice is not steered to whom the step will move
 AMOUNTS = st.sampled_from((Decimal(1), Decimal("3.563"), Decimal(9), Decimal(-2), None))
 PERIODS = st.sampled_from((None, None, None, 1, 2, 3, 5, 9))
@@ -36,6 +37,18 @@ class Histories(RuleBasedStateMachine):
         for each in self.world.pairs if everybody else self.world.pairs[::2]:
             self.world.enroll(each, period=None, balance=None, reset=False, at=self.world.now)
 
+    @precondition(lambda self: self.world.is_over)
+    @rule(setting=settings(), everybody=st.booleans())
+    def start_over(self, setting: Setting, everybody: bool) -> None:
+        """Every programme is over: the rest of the history is played in another brand."""
+        self.judge()
+        self.found_a_brand(setting, everybody)
+
+    def judge(self) -> None:
+        self.world.check_all()
+        self.world.check_receipts()
+        self.world.check_invariants()
+
     def pair(self, who: int, *, is_enrolled: bool) -> Pair:
         """Mostly one who is in the target, or mostly one who is not: so that histories go deep."""
         fitting = [each for each in self.world.pairs if each.reference.is_enrolled(self.world.now) == is_enrolled]
@@ -44,15 +57,14 @@ class Histories(RuleBasedStateMachine):
 
     # The clock
 
-    @rule(ahead=st.integers(0, 2), near=NEAR)
-    def go_to_a_boundary(self, ahead: int, near: timedelta) -> None:
+    @rule(ahead=st.sampled_from((0, 0, 0, 1, 2, None)), near=NEAR)
+    def let_time_pass(self, ahead: int | None, near: timedelta) -> None:
+        """To beside one of the next boundaries of a cycle, or a few hours on."""
         later = [each for each in self.world.boundaries if each > self.world.now]
-        if later:
+        if ahead is None or not later:
+            self.world.now += timedelta(hours=3)
+        else:
             self.world.now = max(self.world.now, later[min(ahead, len(later) - 1)] + near)
-
-    @rule(hours=st.sampled_from((0.05, 1, 5, 9)))
-    def wait(self, hours: float) -> None:
-        self.world.now += timedelta(hours=hours)
 
     # Enrolment
 
@@ -90,20 +102,39 @@ class Histories(RuleBasedStateMachine):
     def act(self, who: int, name: str, amount: Decimal | None) -> None:
         self.deliver(self.pair(who, is_enrolled=True), name, amount, timedelta(0))
 
-    @rule(who=WHO, cycles=st.integers(1, 2), then_close=st.booleans())
-    def keep_achieving(self, who: int, cycles: int, then_close: bool) -> None:
-        """As many activities as the running cycle needs, in this and in the next ones."""
+    @rule(who=WHO, reached=st.lists(st.booleans(), max_size=2), then=st.sampled_from(("leave", "bring back", "close")))
+    def go_through_cycles(self, who: int, reached: list[bool], then: str) -> None:
+        """Cycle by cycle, reaching the value or not; the last one is reached, and left, undone or closed."""
         pair = self.pair(who, is_enrolled=True)
-        for _ in range(cycles):
-            cycle = pair.definition.programme.running_or_next(self.world.now)
-            if cycle is None:
-                return
+        for is_reached in reached:
+            cycle = self.start_cycle(pair)
+            if cycle is not None and is_reached:
+                self.reach(pair, cycle)
+            if cycle is not None:
+                self.world.now = cycle.ends_at
+        cycle = self.start_cycle(pair)
+        if cycle is None:
+            return
+        self.reach(pair, cycle)
+        if then == "leave":
+            self.world.unenroll(pair, scheduled=False, at=self.world.now)
+        elif then == "bring back":
+            self.deliver(pair, EVENT_NAMES[0], -cycle.target_value, timedelta(0))
+        else:
+            self.world.now = cycle.closes_at
+            self.world.close(at_most=None)
+
+    def start_cycle(self, pair: Pair) -> Cycle | None:
+        """The running cycle; in a gap the next, when it has begun."""
+        cycle = pair.definition.programme.running_or_next(self.world.now)
+        if cycle is not None:
             self.world.now = max(self.world.now, cycle.starts_at)
-            for _ in range(1 if pair.definition.programme.kpi == "SALES" else int(cycle.target_value)):
-                self.deliver(pair, EVENT_NAMES[0], cycle.target_value, timedelta(0))
-            self.world.now = cycle.closes_at if then_close else cycle.ends_at
-            if then_close:
-                self.world.close(at_most=None)
+        return cycle
+
+    def reach(self, pair: Pair, cycle: Cycle) -> None:
+        """As many activities as the cycle asks for."""
+        for _ in range(1 if pair.definition.programme.kpi == "SALES" else int(cycle.target_value)):
+            self.deliver(pair, EVENT_NAMES[0], cycle.target_value, timedelta(0))
 
     @rule(
         who=WHO,
@@ -153,9 +184,7 @@ class Histories(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
-            self.world.check_all()
-            self.world.check_receipts()
-            self.world.check_invariants()
+            self.judge()
 
 
 @pytest.fixture

@@ -111,6 +111,10 @@ class World:
         cycles = [cycle for each in self.definitions for cycle in each.programme.cycles]
         return sorted({instant for each in cycles for instant in (each.starts_at, each.ends_at, each.closes_at)})
 
+    @property
+    def is_over(self) -> bool:
+        return self.now >= self.boundaries[-1]
+
     # Changes: each is made on both sides, and both must answer the same.
 
     def enroll(self, pair: Pair, *, period: int | None, balance: Decimal | None, reset: bool, at: datetime) -> None:
