@@ -168,12 +168,12 @@ class _Loader:
         )
 
     def _left(self, cycle: Cycle, leaving: Stay) -> Verdict:
-        """What the leave in force said of the cycle that was running then; all others are just left."""
+        """Forfeited if it was the running cycle of the leave in force, and that forfeited it; others are just left."""
         receipt = self.receipts[leaving.leave_receipt_id or 0]
-        is_forfeited = receipt.running_verdict == Verdict.LEFT_REWARD_FORFEITED
-        return (
-            Verdict(receipt.running_verdict) if is_forfeited and receipt.running_cycle == cycle.number else Verdict.LEFT
+        is_forfeited = (
+            receipt.running_verdict == Verdict.LEFT_REWARD_FORFEITED and receipt.running_cycle == cycle.number
         )
+        return Verdict.LEFT_REWARD_FORFEITED if is_forfeited else Verdict.LEFT
 
     def _streak(
         self,

@@ -1,0 +1,282 @@
+"""One SELECT for each promise of domain.md 9 that returns the rows which break it: customer_id, target_id, detail.
+
+Whatever is not about a participation is reported with the customer and the target it names. All are set-based: the
+database is read once, not once for each customer.
+"""
+
+# For each run of a continuous streak, each achieved cycle with the number of missed cycles before it: cycles with the
+# same number form an unbroken chain. Missed: a member of it in this run, unachieved, and before an achieved cycle, so
+# that it has ended. A non-continuous streak is never broken. Only used where a statement names it.
+CHAINS = """
+achieved AS (
+  SELECT participation.id AS participation_id, participation.customer_id, participation.target_id, progress.run_number,
+         progress.cycle_number, progress.achieved_at,
+         CASE WHEN target_group.tracking_type = 'STREAKS' THEN (
+           SELECT count(*) FROM targets_cycle cycle
+            WHERE cycle.target_group_id = target_group.id AND cycle.number < progress.cycle_number
+              AND EXISTS (
+                SELECT FROM enrollments_stay stay
+                 WHERE stay.participation_id = participation.id AND stay.run_number = progress.run_number
+                   AND stay.first_cycle <= cycle.number AND coalesce(stay.end_cycle, 32767) > cycle.number)
+              AND NOT EXISTS (
+                SELECT FROM enrollments_progress other
+                 WHERE other.participation_id = participation.id AND other.run_number = progress.run_number
+                   AND other.cycle_number = cycle.number AND other.achieved_at IS NOT NULL)
+         ) END AS missed
+    FROM enrollments_progress progress
+    JOIN enrollments_participation participation ON participation.id = progress.participation_id
+    JOIN targets_target target ON target.id = participation.target_id
+    JOIN targets_targetgroup target_group ON target_group.id = target.target_group_id
+   WHERE progress.achieved_at IS NOT NULL AND target_group.tracking_type <> 'DEFAULT'
+),
+chain AS (
+  SELECT participation_id, customer_id, target_id, run_number, missed, count(*) AS length,
+         max(achieved_at) AS last_achieved_at
+    FROM achieved GROUP BY participation_id, customer_id, target_id, run_number, missed
+)
+"""
+
+STATEMENTS = {
+    # domain.md 9.1
+    "stays_within_calendar": (
+        "A stay lies within the periods of its programme and ends no earlier than it begins.",
+        """
+        SELECT participation.customer_id, participation.target_id,
+               format('stay %%s: periods %%s to %%s of %%s', stay.id, stay.first_cycle, stay.end_cycle, cycle_count)
+                 AS detail
+          FROM enrollments_stay stay
+          JOIN enrollments_participation participation ON participation.id = stay.participation_id
+          JOIN targets_target target ON target.id = participation.target_id
+          JOIN targets_targetgroup target_group ON target_group.id = target.target_group_id
+         WHERE stay.first_cycle NOT BETWEEN 1 AND cycle_count
+            OR stay.end_cycle NOT BETWEEN stay.first_cycle AND cycle_count + 1
+        """,
+    ),
+    "one_open_stay": (
+        "A customer is in a target once: at most one of his stays is open.",
+        """
+        SELECT participation.customer_id, participation.target_id, format('%%s open stays', count(*)) AS detail
+          FROM enrollments_stay stay
+          JOIN enrollments_participation participation ON participation.id = stay.participation_id
+         WHERE stay.end_cycle IS NULL
+         GROUP BY participation.id HAVING count(*) > 1
+        """,
+    ),
+    "stays_apart": (
+        "Two stays of a customer in a target never cover the same period.",
+        """
+        SELECT participation.customer_id, participation.target_id,
+               format('stays %%s and %%s overlap', stay.id, other.id) AS detail
+          FROM enrollments_stay stay
+          JOIN enrollments_stay other ON other.participation_id = stay.participation_id AND other.id > stay.id
+          JOIN enrollments_participation participation ON participation.id = stay.participation_id
+         WHERE greatest(stay.first_cycle, other.first_cycle)
+               < least(coalesce(stay.end_cycle, 32767), coalesce(other.end_cycle, 32767))
+        """,
+    ),
+    # domain.md 9.2. In force: the last receipt of leaving that was neither cancelled nor undone.
+    "leave_has_its_receipt": (
+        "A stay that ends has just one receipt in force, which set that end; and such a receipt has its stay.",
+        """
+        SELECT participation.customer_id, participation.target_id,
+               format('stay %%s ends with %%s by receipt %%s, in force is receipt %%s with %%s', stay.id,
+                      coalesce(stay.end_cycle::text, 'nothing'), coalesce(stay.leave_receipt_id::text, 'none'),
+                      coalesce(in_force.id::text, 'none'), coalesce(in_force.end_cycle::text, 'nothing')) AS detail
+          FROM enrollments_stay stay
+          JOIN enrollments_participation participation ON participation.id = stay.participation_id
+          LEFT JOIN (
+            SELECT DISTINCT ON (receipt.stay_id) receipt.stay_id, receipt.id, receipt.end_cycle
+              FROM enrollments_receipt receipt
+              LEFT JOIN enrollments_receipt undoing ON undoing.undoes_id = receipt.id
+             WHERE receipt.kind IN ('UNENROLLED', 'LEAVE_SCHEDULED') AND undoing.id IS NULL
+             ORDER BY receipt.stay_id, receipt.id DESC
+          ) in_force ON in_force.stay_id = stay.id
+         WHERE (stay.end_cycle, stay.leave_receipt_id) IS DISTINCT FROM (in_force.end_cycle, in_force.id::bigint)
+        """,
+    ),
+    # domain.md 9.3
+    "immediate_achievement_is_paid": (
+        "An achieved period of an immediate milestone has its grant, if there was a reward then.",
+        """
+        SELECT participation.customer_id, participation.target_id,
+               format('period %%s achieved, no grant', progress.cycle_number) AS detail
+          FROM enrollments_progress progress
+          JOIN enrollments_participation participation ON participation.id = progress.participation_id
+          JOIN targets_target target ON target.id = participation.target_id AND target.allocation = 'IMMEDIATE'
+          JOIN targets_targetgroup target_group
+            ON target_group.id = target.target_group_id AND target_group.tracking_type = 'DEFAULT'
+          JOIN rewards_reward reward ON reward.target_id = target.id AND reward.level_id IS NULL
+           AND reward.created_at <= progress.achieved_at
+           AND (reward.retired_at IS NULL OR reward.retired_at > progress.achieved_at)
+         WHERE progress.achieved_at IS NOT NULL
+           AND NOT EXISTS (
+             SELECT FROM rewards_grant given
+              WHERE given.customer_id = participation.customer_id AND given.target_id = participation.target_id
+                AND given.cycle_number = progress.cycle_number AND given.level_id IS NULL)
+        """,
+    ),
+    # With its last achievement a chain had its full length, and every level up to it was due.
+    "reached_level_is_paid": (
+        "A level that the longest chain of a run has reached has its grant, if there was a reward then.",
+        """
+        SELECT chain.customer_id, chain.target_id,
+               format('run %%s: level %%s reached by a chain of %%s, no grant', chain.run_number, level.target_count,
+                      chain.length) AS detail
+          FROM chain
+          JOIN rewards_reward reward ON reward.target_id = chain.target_id
+           AND reward.created_at <= chain.last_achieved_at
+           AND (reward.retired_at IS NULL OR reward.retired_at > chain.last_achieved_at)
+          JOIN targets_streaklevel level ON level.id = reward.level_id AND level.target_count <= chain.length
+         WHERE NOT EXISTS (
+           SELECT FROM rewards_grant given
+            WHERE given.customer_id = chain.customer_id AND given.target_id = chain.target_id
+              AND given.run_number = chain.run_number AND given.level_id = level.id)
+        """,
+    ),
+    "immediate_grant_was_achieved": (
+        "A grant given at once has its achievement: the period, or a chain as long as its level.",
+        """
+        SELECT given.customer_id, given.target_id,
+               format('grant %%s: period %%s, run %%s%%s', given.id, given.cycle_number, given.run_number,
+                      ', level ' || level.target_count) AS detail
+          FROM rewards_grant given
+          LEFT JOIN targets_streaklevel level ON level.id = given.level_id
+         WHERE given.allocation = 'IMMEDIATE'
+           AND (NOT EXISTS (
+             SELECT FROM enrollments_participation participation
+               JOIN enrollments_progress progress ON progress.participation_id = participation.id
+              WHERE participation.customer_id = given.customer_id AND participation.target_id = given.target_id
+                AND progress.run_number = given.run_number AND progress.cycle_number = given.cycle_number
+                AND progress.achieved_at IS NOT NULL)
+             OR level.target_count > coalesce((
+               SELECT max(chain.length) FROM chain
+                WHERE chain.customer_id = given.customer_id AND chain.target_id = given.target_id
+                  AND chain.run_number = given.run_number), 0))
+        """,
+    ),
+    # domain.md 9.4. Nobody joins or leaves a closed period, so today's stays are those of the payment.
+    "period_end_grant_to_member": (
+        "A period-end grant went to a member of the period who had reached its value, and not before it closed.",
+        """
+        SELECT given.customer_id, given.target_id,
+               format('grant %%s: period %%s, closes at %%s, given at %%s', given.id, given.cycle_number,
+                      cycle.closes_at, given.granted_at) AS detail
+          FROM rewards_grant given
+          JOIN targets_target target ON target.id = given.target_id
+          LEFT JOIN targets_cycle cycle
+            ON cycle.target_group_id = target.target_group_id AND cycle.number = given.cycle_number
+         WHERE given.allocation = 'PERIOD_END'
+           AND (cycle.closed_at IS NULL OR given.granted_at < cycle.closes_at
+             OR NOT EXISTS (
+               SELECT FROM enrollments_participation participation
+                 JOIN enrollments_stay stay ON stay.participation_id = participation.id
+                 JOIN enrollments_progress progress
+                   ON progress.participation_id = participation.id AND progress.run_number = stay.run_number
+                 JOIN targets_targetvalue target_value
+                   ON target_value.target_id = given.target_id AND target_value.cycle_id = cycle.id
+                WHERE participation.customer_id = given.customer_id AND participation.target_id = given.target_id
+                  AND stay.first_cycle <= given.cycle_number
+                  AND coalesce(stay.end_cycle, 32767) > given.cycle_number
+                  AND progress.cycle_number = given.cycle_number AND progress.value >= target_value.value))
+        """,
+    ),
+    "period_end_reward_is_paid": (
+        "When the payment of a period has finished, every member who had reached its value has his grant.",
+        """
+        SELECT participation.customer_id, participation.target_id,
+               format('period %%s paid at %%s, value %%s, no grant', cycle.number, cycle.paid_at, progress.value)
+                 AS detail
+          FROM targets_cycle cycle
+          JOIN targets_target target
+            ON target.target_group_id = cycle.target_group_id AND target.allocation = 'PERIOD_END'
+          JOIN targets_targetvalue target_value
+            ON target_value.target_id = target.id AND target_value.cycle_id = cycle.id
+          JOIN rewards_reward reward ON reward.target_id = target.id AND reward.level_id IS NULL
+           AND reward.created_at <= cycle.closed_at
+           AND (reward.retired_at IS NULL OR reward.retired_at > cycle.paid_at)
+          JOIN enrollments_participation participation ON participation.target_id = target.id
+          JOIN enrollments_stay stay ON stay.participation_id = participation.id
+           AND stay.first_cycle <= cycle.number AND coalesce(stay.end_cycle, 32767) > cycle.number
+          JOIN enrollments_progress progress ON progress.participation_id = participation.id
+           AND progress.run_number = stay.run_number AND progress.cycle_number = cycle.number
+           AND progress.value >= target_value.value
+         WHERE cycle.paid_at IS NOT NULL
+           AND NOT EXISTS (
+             SELECT FROM rewards_grant given
+              WHERE given.customer_id = participation.customer_id AND given.target_id = participation.target_id
+                AND given.cycle_number = cycle.number AND given.level_id IS NULL)
+        """,
+    ),
+    # domain.md 9.5
+    "paid_once": (
+        "A period pays once, and a level once in a run.",
+        """
+        SELECT customer_id, target_id,
+               format('%%s grants for %%s', count(*), CASE WHEN level_id IS NULL THEN 'period ' || key
+                      ELSE 'level id ' || level_id || ' in run ' || key END) AS detail
+          FROM (SELECT customer_id, target_id, level_id,
+                       CASE WHEN level_id IS NULL THEN cycle_number ELSE run_number END AS key
+                  FROM rewards_grant) given
+         GROUP BY customer_id, target_id, level_id, key HAVING count(*) > 1
+        """,
+    ),
+    # domain.md 9.6
+    "one_brand": (
+        "Customer, target, receipts, activities and grants of a participation are of one brand.",
+        """
+        SELECT participation.customer_id, participation.target_id,
+               format('participation %%s is of brand %%s, its customer of %%s, its target of %%s', participation.id,
+                      participation.brand_id, customer.brand_id, target.brand_id) AS detail
+          FROM enrollments_participation participation
+          JOIN targets_customer customer ON customer.id = participation.customer_id
+          JOIN targets_target target ON target.id = participation.target_id
+          JOIN targets_targetgroup target_group ON target_group.id = target.target_group_id
+         WHERE participation.brand_id <> customer.brand_id OR participation.brand_id <> target.brand_id
+            OR participation.brand_id <> target_group.brand_id
+        UNION ALL
+        SELECT participation.customer_id, participation.target_id,
+               format('receipt %%s is of brand %%s', receipt.id, receipt.brand_id)
+          FROM enrollments_receipt receipt
+          JOIN enrollments_participation participation ON participation.id = receipt.participation_id
+          JOIN enrollments_stay stay ON stay.id = receipt.stay_id
+         WHERE receipt.brand_id <> participation.brand_id OR stay.participation_id <> participation.id
+        UNION ALL
+        SELECT participation.customer_id, participation.target_id,
+               format('activity %%s is of brand %%s', activity.id, activity.brand_id)
+          FROM enrollments_activityoutcome outcome
+          JOIN enrollments_activity activity ON activity.id = outcome.activity_id
+          JOIN enrollments_participation participation ON participation.id = outcome.participation_id
+         WHERE activity.brand_id <> participation.brand_id OR activity.customer_id <> participation.customer_id
+        UNION ALL
+        SELECT given.customer_id, given.target_id, format('grant %%s is of brand %%s', given.id, given.brand_id)
+          FROM rewards_grant given
+          JOIN targets_customer customer ON customer.id = given.customer_id
+          JOIN targets_target target ON target.id = given.target_id
+          JOIN rewards_reward reward ON reward.id = given.reward_id
+         WHERE given.brand_id <> customer.brand_id OR given.brand_id <> target.brand_id
+            OR reward.target_id <> given.target_id
+        """,
+    ),
+    # domain.md 9.7. `adjustment` is what the balance last set added to the activities counted before it.
+    "progress_is_accounted_for": (
+        "The value of a period is the balance last set plus the activities counted since.",
+        """
+        SELECT participation.customer_id, participation.target_id,
+               format('run %%s, period %%s: value %%s, adjustment %%s, counted %%s',
+                      coalesce(progress.run_number, counted.run_number),
+                      coalesce(progress.cycle_number, counted.cycle_number), coalesce(progress.value, 0),
+                      coalesce(progress.adjustment, 0), coalesce(counted.total, 0)) AS detail
+          FROM enrollments_progress progress
+          FULL JOIN (
+            SELECT participation_id, run_number, cycle_number, sum(delta) AS total
+              FROM enrollments_activityoutcome WHERE reason = ''
+             GROUP BY participation_id, run_number, cycle_number
+          ) counted USING (participation_id, run_number, cycle_number)
+          JOIN enrollments_participation participation
+            ON participation.id = coalesce(progress.participation_id, counted.participation_id)
+         WHERE coalesce(progress.value, 0) <> coalesce(progress.adjustment, 0) + coalesce(counted.total, 0)
+            OR progress.id IS NULL
+            OR progress.balance_at IS NULL AND progress.adjustment <> 0
+        """,
+    ),
+}

@@ -1,0 +1,154 @@
+"""What happened to one customer in one target, and what follows from it (domain.md 2 and 6).
+
+Facts only are kept (stays, balances, counted activities, grants); membership, values, achievements and streak
+counts are worked out again at each question, with loops. The rules of each operation are in `reference.py`.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+from tests.properties.programme import Activity, Balance, Cycle, Programme, Stay
+
+
+class History:
+    """Facts about one customer and one target, in the order in which they were processed."""
+
+    def __init__(self, programme: Programme) -> None:
+        self.programme = programme
+        self.changed_at: datetime | None = None
+        self._stays: list[Stay] = []
+        self._facts: list[Balance | Activity] = []
+        self._grants: set[tuple] = set()
+
+    # Views
+
+    @property
+    def stays(self) -> list[tuple[int, int, int | None]]:
+        """(run, first cycle, end cycle) of each stay, the empty ones too, oldest first (domain.md 2)."""
+        return [(stay.run, stay.first_cycle, stay.end_cycle) for stay in self._stays]
+
+    @property
+    def instants(self) -> list[datetime]:
+        """When he came and left, for tests that aim at these boundaries."""
+        found = [instant for stay in self._stays for instant in (stay.enrolled_at, stay.left_at)]
+        return [instant for instant in found if instant is not None]
+
+    def values(self) -> dict[tuple[int, int], Decimal]:
+        """(run, cycle) -> value, for the cycles that have a balance or a counted activity."""
+        return {(fact.run, fact.cycle): self._value(fact.run, fact.cycle) for fact in self._facts}
+
+    def achieved(self) -> frozenset[tuple[int, int]]:
+        """(run, cycle) of what stands achieved (domain.md 6)."""
+        return frozenset(pair for pair in self.values() if self._is_achieved(*pair))
+
+    def grants(self) -> frozenset[tuple]:
+        """("cycle", number) for milestones, ("level", run, level) for streaks (domain.md 6)."""
+        return frozenset(self._grants)
+
+    def count(self, at: datetime) -> int:
+        """The count shown: the chain of the current run that no later cycle broke, else 0 (domain.md 6)."""
+        if not self.programme.is_streak or not self._stays:
+            return 0
+        return len(self._chains(self._stays[-1].run, at)[-1])
+
+    # Membership (domain.md 2)
+
+    def _covering_stay(self, cycle: int) -> Stay | None:
+        """The stay that covers `cycle`; there is at most one, as non-empty stays never overlap."""
+        for stay in self._stays:
+            if stay.covers(cycle):
+                return stay
+        return None
+
+    def _was_member(self, run: int, cycle: int) -> bool:
+        """A stay of `run` covers `cycle`."""
+        return any(stay.run == run and stay.covers(cycle) for stay in self._stays)
+
+    # Progress and achievement (domain.md 6, 9.7)
+
+    def _value(self, run: int, cycle: int) -> Decimal:
+        """The balance last set plus the activities counted since; 0 where there is neither."""
+        history = self._value_history(run, cycle)
+        return history[-1][1] if history else Decimal(0)
+
+    def _value_history(self, run: int, cycle: int) -> list[tuple[datetime, Decimal]]:
+        """(instant, value then) after each fact of this cycle in this run, in order of processing."""
+        history = []
+        value = Decimal(0)
+        for fact in self._facts:
+            if (fact.run, fact.cycle) != (run, cycle):
+                continue
+            value = fact.value if isinstance(fact, Balance) else value + fact.change
+            history.append((fact.recorded_at, value))
+        return history
+
+    def _is_achieved(self, run: int, cycle: int) -> bool:
+        """IMMEDIATE: the value once reached the target value. PERIOD_END: it does so now."""
+        target_value = self.programme.cycles[cycle - 1].target_value
+        if self.programme.allocation == "PERIOD_END":
+            return self._value(run, cycle) >= target_value
+        return any(value >= target_value for _, value in self._value_history(run, cycle))
+
+    def _add_fact(self, fact: Balance | Activity) -> frozenset[tuple]:
+        """Remember the fact, and grant what it achieved in the same breath; answers the new grants."""
+        was_achieved = self._is_achieved(fact.run, fact.cycle)
+        granted_before = self.grants()
+        self._facts.append(fact)
+
+        is_new = not was_achieved and self._is_achieved(fact.run, fact.cycle)
+        if self.programme.allocation == "IMMEDIATE" and is_new:
+            self._grant_achievement(fact.run, fact.cycle, fact.recorded_at)
+        return self.grants() - granted_before
+
+    # Grants (domain.md 6)
+
+    def _grant_achievement(self, run: int, cycle: int, at: datetime) -> None:
+        """A milestone pays its cycle; a streak every level up to the length of the cycle's chain."""
+        if self.programme.is_streak:
+            length = self._length_of_chain_with(run, cycle, at)
+            for level in self.programme.levels:
+                if level <= length:
+                    self._grant(("level", run, level))
+        else:
+            self._grant(("cycle", cycle))
+
+    def _grant(self, grant: tuple) -> None:
+        """Give a reward once, where there is one to give."""
+        if self.programme.rewarded:
+            self._grants.add(grant)
+
+    def _pay_at_close(self, cycle: Cycle) -> None:
+        """PERIOD_END: whoever is a member of the cycle when it closes, and has reached it, is paid."""
+        if self.programme.allocation != "PERIOD_END":
+            return
+        stay = self._covering_stay(cycle.number)
+        if stay is not None and self._value(stay.run, cycle.number) >= cycle.target_value:
+            self._grant(("cycle", cycle.number))
+
+    # Streak count (domain.md 6)
+
+    def _chains(self, run: int, at: datetime) -> list[list[int]]:
+        """The achieved cycles of `run`, in order, split wherever a cycle was missed.
+
+        The last chain is the one still going on; it is empty when the last cycle was missed.
+        """
+        chains: list[list[int]] = [[]]
+        for cycle in self.programme.cycles:
+            if self._is_achieved(run, cycle.number):
+                chains[-1].append(cycle.number)
+            elif self._breaks_chain(run, cycle, at):
+                chains.append([])
+        return chains
+
+    def _breaks_chain(self, run: int, cycle: Cycle, at: datetime) -> bool:
+        """A cycle he was a member of that ended unachieved; in a non-continuous streak nothing does."""
+        if self.programme.kind == "NON_CONTINUOUS_STREAKS":
+            return False
+        return self._was_member(run, cycle.number) and cycle.ends_at <= at
+
+    def _length_of_chain_with(self, run: int, cycle: int, at: datetime) -> int:
+        """The length of the unbroken chain that contains the achieved `cycle`."""
+        for chain in self._chains(run, at):
+            if cycle in chain:
+                return len(chain)
+        raise AssertionError(f"cycle {cycle} is not achieved in run {run}")

@@ -1,0 +1,80 @@
+"""Random programmes, small enough that a history of 30 steps meets every boundary of theirs."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from hypothesis import strategies as st
+
+from tests.factories import START
+from tests.properties.programme import Cycle, Programme
+
+DAY = timedelta(days=1)
+INSTANT = timedelta(microseconds=1)  # the smallest step of PostgreSQL's clock
+
+KINDS = ("DEFAULT", "DEFAULT", "STREAKS", "NON_CONTINUOUS_STREAKS")
+EVENT_NAMES = ("purchase", "visit")
+
+# Beside a boundary: on it, just before and after, and further off.
+NEAR = st.sampled_from((timedelta(0), -INSTANT, INSTANT, timedelta(hours=5), -timedelta(hours=5)))
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A programme, and what else a brand says of it. An empty event name matches activities of any name."""
+
+    programme: Programme
+    late_days: int
+    event_name: str
+
+
+@st.composite
+def definitions(draw: st.DrawFn, *, is_sandbox: bool) -> Definition:
+    kind = draw(st.sampled_from(KINDS))
+    kpi = draw(st.sampled_from(("COUNT", "SALES")))
+    late_days = draw(st.integers(0, 2))
+    count = draw(st.sampled_from((4, 1, 2, 3, 5, 6, 7, 8, 8, 8)))
+    values = st.integers(1, 3).map(Decimal) if kpi == "COUNT" else st.sampled_from((Decimal("0.5"), Decimal("7.125")))
+    cycles = []
+    starts_at = START
+    for number in range(1, count + 1):
+        ends_at = starts_at + draw(st.integers(1, 3)) * DAY
+        cycles.append(Cycle(number, starts_at, ends_at, ends_at + late_days * DAY, draw(values)))
+        starts_at = ends_at + draw(st.sampled_from((0, 0, 1))) * DAY
+    levels: set[int] = set()
+    if kind != "DEFAULT":
+        levels = draw(st.sets(st.integers(1, min(count, 4)), min_size=1))
+    programme = Programme(
+        kind=kind,
+        kpi=kpi,
+        allocation=draw(st.sampled_from(("PERIOD_END", "IMMEDIATE", "PERIOD_END")))
+        if kind == "DEFAULT"
+        else "IMMEDIATE",
+        cycles=tuple(cycles),
+        levels=tuple(sorted(levels)),
+        rewarded=draw(st.sampled_from((True, True, True, False))),
+        counts_before_enrolment=draw(st.booleans()),
+        is_sandbox=is_sandbox,
+    )
+    return Definition(programme, late_days, draw(st.sampled_from((*EVENT_NAMES, ""))))
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The brand of one history."""
+
+    definitions: tuple[Definition, ...]
+    customers: int
+    is_sandbox: bool
+    begins_before: timedelta
+
+
+@st.composite
+def settings(draw: st.DrawFn) -> Setting:
+    is_sandbox = draw(st.booleans())
+    return Setting(
+        definitions=tuple(draw(definitions(is_sandbox=is_sandbox)) for _ in range(draw(st.sampled_from((1, 1, 2))))),
+        customers=draw(st.sampled_from((2, 2, 3))),
+        is_sandbox=is_sandbox,
+        begins_before=draw(st.sampled_from((timedelta(0), INSTANT, DAY, -timedelta(hours=1)))),
+    )

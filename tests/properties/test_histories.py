@@ -1,0 +1,219 @@
+"""Random histories through the real operations on PostgreSQL, with the reference of `reference.py` beside them."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed
+from hypothesis import settings as run_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from enrollments.operations import ActivityData
+from tests.properties.programme import Cycle
+from tests.properties.strategies import EVENT_NAMES, NEAR, Setting, settings
+from tests.properties.world import Pair, World, commit_without_waiting
+
+STEPS = 30
+HISTORIES_OF_A_SEED = 10
+
+WHO = st.sampled_from((0, 0, 0, 0, 0, 0, 1, 2, 3, 10, 11))
+ANYBODY = 10  # from here on the choice is not steered to whom the step will move
+AMOUNTS = st.sampled_from((Decimal(1), Decimal("3.563"), Decimal(9), Decimal(-2), None))
+PERIODS = st.sampled_from((None, None, None, 1, 2, 3, 5, 9))
+# Mostly now. Earlier: the door looked at the clock long before it got its lock.
+EARLY = st.sampled_from((timedelta(0),) * 6 + (timedelta(microseconds=1), timedelta(days=2)))
+BALANCES = st.sampled_from((None, None, Decimal(0), Decimal("0.25"), Decimal(2), Decimal(8), Decimal(-1)))
+
+
+class Histories(RuleBasedStateMachine):
+    """Who does what, when. Every step is compared by `World`, every history by the invariants."""
+
+    world: World
+
+    @initialize(setting=settings(), everybody=st.sampled_from((True, True, False)))
+    def found_a_brand(self, setting: Setting, everybody: bool) -> None:
+        self.world = World(setting)
+        for each in self.world.pairs if everybody else self.world.pairs[::2]:
+            self.world.enroll(each, period=None, balance=None, reset=False, at=self.world.now)
+
+    @precondition(lambda self: self.world.is_over)
+    @rule(setting=settings(), everybody=st.booleans())
+    def start_over(self, setting: Setting, everybody: bool) -> None:
+        """Every programme is over: the rest of the history is played in another brand."""
+        self.judge()
+        self.found_a_brand(setting, everybody)
+
+    def judge(self) -> None:
+        self.world.check_all()
+        self.world.check_receipts()
+        self.world.check_invariants()
+
+    def pair(self, who: int, *, is_enrolled: bool) -> Pair:
+        """Mostly one who is in the target, or mostly one who is not: so that histories go deep."""
+        fitting = [each for each in self.world.pairs if each.reference.is_enrolled(self.world.now) == is_enrolled]
+        choice = self.world.pairs if who >= ANYBODY else fitting or self.world.pairs
+        return choice[who % len(choice)]
+
+    # The clock
+
+    @rule(ahead=st.sampled_from((0, 0, 0, 1, 2, None)), near=NEAR)
+    def let_time_pass(self, ahead: int | None, near: timedelta) -> None:
+        """To beside one of the next boundaries of a cycle, or a few hours on."""
+        later = [each for each in self.world.boundaries if each > self.world.now]
+        if ahead is None or not later:
+            self.world.now += timedelta(hours=3)
+        else:
+            self.world.now = max(self.world.now, later[min(ahead, len(later) - 1)] + near)
+
+    # Enrolment
+
+    @rule(who=WHO, period=PERIODS, balance=BALANCES, reset=st.booleans(), early=EARLY)
+    def enroll(self, who: int, period: int | None, balance: Decimal | None, reset: bool, early: timedelta) -> None:
+        pair = self.pair(who, is_enrolled=False)
+        self.world.enroll(pair, period=period, balance=balance, reset=reset, at=self.world.now - early)
+
+    @rule(who=WHO, scheduled=st.booleans(), early=EARLY)
+    def unenroll(self, who: int, scheduled: bool, early: timedelta) -> None:
+        self.world.unenroll(self.pair(who, is_enrolled=True), scheduled=scheduled, at=self.world.now - early)
+
+    @rule(who=WHO, hours=st.sampled_from((0, 1, 30)), balance=BALANCES, reset=st.booleans(), amount=AMOUNTS)
+    def leave_and_return(
+        self, who: int, hours: int, balance: Decimal | None, reset: bool, amount: Decimal | None
+    ) -> None:
+        """Out, and in again; what he did meanwhile is delivered last."""
+        pair = self.pair(who, is_enrolled=True)
+        left_at = self.world.now
+        self.world.unenroll(pair, scheduled=False, at=left_at)
+        self.world.now += timedelta(hours=hours)
+        self.world.enroll(pair, period=None, balance=balance, reset=reset, at=self.world.now)
+        self.deliver(pair, EVENT_NAMES[0], amount, left_at - self.world.now)
+
+    @precondition(lambda self: any(each.reference.leaves_after(self.world.now) for each in self.world.pairs))
+    @rule(who=WHO)
+    def cancel_leave(self, who: int) -> None:
+        scheduled = [each for each in self.world.pairs if each.reference.leaves_after(self.world.now)]
+        choice = self.world.pairs if who >= ANYBODY else scheduled
+        self.world.cancel_leave(choice[who % len(choice)], at=self.world.now)
+
+    # Activity
+
+    @rule(who=WHO, name=st.sampled_from(EVENT_NAMES), amount=AMOUNTS)
+    def act(self, who: int, name: str, amount: Decimal | None) -> None:
+        self.deliver(self.pair(who, is_enrolled=True), name, amount, timedelta(0))
+
+    @rule(who=WHO, reached=st.lists(st.booleans(), max_size=2), then=st.sampled_from(("leave", "bring back", "close")))
+    def go_through_cycles(self, who: int, reached: list[bool], then: str) -> None:
+        """Cycle by cycle, reaching the value or not; the last one is reached, and left, undone or closed."""
+        pair = self.pair(who, is_enrolled=True)
+        for is_reached in reached:
+            cycle = self.start_cycle(pair)
+            if cycle is not None and is_reached:
+                self.reach(pair, cycle)
+            if cycle is not None:
+                self.world.now = cycle.ends_at
+        cycle = self.start_cycle(pair)
+        if cycle is None:
+            return
+        self.reach(pair, cycle)
+        if then == "leave":
+            self.world.unenroll(pair, scheduled=False, at=self.world.now)
+        elif then == "bring back":
+            self.deliver(pair, EVENT_NAMES[0], -cycle.target_value, timedelta(0))
+        else:
+            self.world.now = cycle.closes_at
+            self.world.close(at_most=None)
+
+    def start_cycle(self, pair: Pair) -> Cycle | None:
+        """The running cycle; in a gap the next, when it has begun."""
+        cycle = pair.definition.programme.running_or_next(self.world.now)
+        if cycle is not None:
+            self.world.now = max(self.world.now, cycle.starts_at)
+        return cycle
+
+    def reach(self, pair: Pair, cycle: Cycle) -> None:
+        """As many activities as the cycle asks for."""
+        for _ in range(1 if pair.definition.programme.kpi == "SALES" else int(cycle.target_value)):
+            self.deliver(pair, EVENT_NAMES[0], cycle.target_value, timedelta(0))
+
+    @rule(
+        who=WHO,
+        amount=AMOUNTS,
+        off=st.sampled_from(
+            (timedelta(minutes=5), timedelta(minutes=5, microseconds=1), timedelta(hours=20), -timedelta(hours=20))
+        ),
+    )
+    def act_at_another_time(self, who: int, amount: Decimal | None, off: timedelta) -> None:
+        self.deliver(self.pair(who, is_enrolled=True), EVENT_NAMES[0], amount, off)
+
+    @rule(who=WHO, amount=AMOUNTS, which=st.integers(-4, 2), near=NEAR)
+    def act_at_a_boundary(self, who: int, amount: Decimal | None, which: int, near: timedelta) -> None:
+        """Beside a boundary of a cycle, the -1st before now, the 0th after it; or of his own coming and going."""
+        pair = self.pair(who, is_enrolled=True)
+        boundaries = sorted([*self.world.boundaries, *pair.reference.instants])
+        passed = sum(1 for each in boundaries if each <= self.world.now)
+        boundary = boundaries[min(max(passed + which, 0), len(boundaries) - 1)]
+        self.deliver(pair, EVENT_NAMES[1], amount, boundary + near - self.world.now)
+
+    def deliver(self, pair: Pair, name: str, amount: Decimal | None, off: timedelta) -> None:
+        world = self.world
+        activity = ActivityData(
+            event_id=f"e{len(world.delivered)}",
+            event_name=pair.definition.event_name or name,
+            customer_id=pair.customer.customer_id,
+            occurred_at=world.now + off,
+            amount=amount,
+            quantity=Decimal(-1) if amount is None and off else None,
+        )
+        world.deliver(activity, at=world.now)
+
+    @precondition(lambda self: self.world.delivered)
+    @rule(
+        index=st.integers(0, 20),
+        content=st.sampled_from(({}, {}, {"amount": Decimal(4)}, {"customer_id": 1}, {"event_name": "visit"})),
+    )
+    def act_again(self, index: int, content: dict) -> None:
+        self.world.deliver_again(index, content, at=self.world.now)
+
+    # Closing
+
+    @precondition(lambda self: any(each.reference.due(self.world.now) for each in self.world.pairs))
+    @rule(at_most=st.sampled_from((None, None, 1)))
+    def close(self, at_most: int | None) -> None:
+        self.world.close(at_most=at_most)
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.judge()
+
+
+@pytest.fixture
+def database(transactional_db: None) -> None:
+    """Operations commit for real; each history has a brand of its own."""
+    commit_without_waiting()
+
+
+def play(number: int, histories: int, phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink)) -> None:
+    """Play so many random histories; the same number plays the same ones.
+
+    At most `HISTORIES_OF_A_SEED`: beyond them Hypothesis mostly repeats parts of earlier ones.
+    """
+    machine = type("Histories", (Histories,), {})
+    run_state_machine_as_test(
+        seed(number)(machine),
+        settings=run_settings(
+            max_examples=histories,
+            stateful_step_count=STEPS,
+            database=None,
+            deadline=None,
+            print_blob=False,
+            phases=phases,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.parametrize("first", range(0, 20, 5))
+def test_random_histories_go_as_the_reference_says(database, first):
+    for number in range(first, first + 5):
+        play(number, HISTORIES_OF_A_SEED)

@@ -1,0 +1,271 @@
+"""A brand twice: in the product, on a real database, and in the reference. Every change is made to both."""
+
+import copy
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+from django.db import connection
+
+from enrollments.enums import Effective, NotCounted, Source
+from enrollments.integrity import all_violations
+from enrollments.models import Participation, Receipt
+from enrollments.operations import ActivityData, cancel_leave, close_cycles, enroll, record_activity, unenroll
+from enrollments.receipts import account, accounts
+from rewards.enums import RewardKind
+from rewards.operations import RewardData, define_programme
+from targets.enums import Allocation, Kpi, TrackingType
+from targets.models import Brand, Customer, Target
+from targets.operations import GroupData, LevelData, PeriodData, TargetData
+from tests.factories import START
+from tests.properties.reference import Reference
+from tests.properties.strategies import Definition, Setting
+from tests.properties.words import (
+    NEVER_ENROLLED,
+    Refused,
+    agree,
+    answer_of,
+    everything,
+    expected_facts,
+    expected_view,
+    outcome,
+    outcomes,
+    stored_facts,
+    view,
+)
+
+ACT = {"by": "machine", "source": Source.API}
+REWARD = RewardData("100 points", RewardKind.POINTS, Decimal(100))
+
+_numbers = count(1)
+
+
+class Pair:
+    """One customer and one target, as rows and as reference."""
+
+    def __init__(self, customer: Customer, target: Target, definition: Definition) -> None:
+        self.customer = customer
+        self.target = target
+        self.definition = definition
+        self.reference = Reference(definition.programme)
+        self.last_read: object = None
+
+
+class World:
+    """A fresh brand with the programmes and customers of a setting. `now` is what its doors would take for now."""
+
+    def __init__(self, setting: Setting) -> None:
+        number = next(_numbers)
+        self.now = START - setting.begins_before
+        self.brand = Brand.objects.create(name=f"Brand of history {number}", sandbox=setting.is_sandbox)
+        self.customers = Customer.objects.bulk_create(
+            Customer(brand=self.brand, customer_id=each) for each in range(1, setting.customers + 1)
+        )
+        self.definitions = setting.definitions
+        self.targets = [self._define(index, each) for index, each in enumerate(setting.definitions)]
+        self.pairs = [
+            Pair(customer, target, definition)
+            for customer in self.customers
+            for target, definition in zip(self.targets, self.definitions, strict=True)
+        ]
+        self.delivered: list[tuple[ActivityData, dict[int, Any]]] = []
+        self.written: dict[int, tuple] = {}  # receipt id -> how it read when it was written
+
+    def _define(self, index: int, definition: Definition) -> Target:
+        programme = definition.programme
+        name = f"Programme {index}"
+        is_streak = programme.is_streak
+        made = define_programme(
+            brand=self.brand,
+            group=GroupData(
+                name=name,
+                tracking_type=TrackingType(programme.kind),
+                time_zone="UTC",
+                periods=[PeriodData(f"c{each.number}", each.starts_at, each.ends_at) for each in programme.cycles],
+                targets=[
+                    TargetData(
+                        name=name,
+                        kpi=Kpi(programme.kpi),
+                        values=[each.target_value for each in programme.cycles],
+                        event_name=definition.event_name,
+                        allocation=Allocation(programme.allocation),
+                    )
+                ],
+                levels=[LevelData(f"{name}, level {each}", each) for each in programme.levels],
+                late_days=definition.late_days,
+                counts_before_enrolment=programme.counts_before_enrolment,
+            ),
+            rewards=[REWARD if programme.rewarded and not is_streak else None],
+            level_rewards=[REWARD if programme.rewarded else None for _ in programme.levels],
+            at=START - timedelta(days=30),
+            by="machine",
+        )
+        target = made.targets[0]
+        target.target_group = made.group
+        return target
+
+    @property
+    def boundaries(self) -> list[datetime]:
+        """Starts, ends and closing instants of every cycle, in order."""
+        cycles = [cycle for each in self.definitions for cycle in each.programme.cycles]
+        return sorted({instant for each in cycles for instant in (each.starts_at, each.ends_at, each.closes_at)})
+
+    @property
+    def is_over(self) -> bool:
+        return self.now >= self.boundaries[-1]
+
+    # Changes: each is made on both sides, and both must answer the same.
+
+    def enroll(self, pair: Pair, *, period: int | None, balance: Decimal | None, reset: bool, at: datetime) -> None:
+        expected = answer_of(lambda: pair.reference.enroll(at=at, cycle=period, balance=balance, reset=reset))
+        answer = answer_of(
+            lambda: enroll(
+                customer=pair.customer,
+                target=pair.target,
+                at=at,
+                period_name=None if period is None else f"c{period}",
+                initial_balance=balance,
+                reset_streak=reset,
+                **ACT,
+            )
+        )
+        self._compare_receipts(answer, expected)
+        self.check(pair)
+
+    def unenroll(self, pair: Pair, *, scheduled: bool, at: datetime) -> None:
+        """A preview first: it must say what then happens, and write nothing."""
+        effective = Effective.END_OF_CYCLE if scheduled else Effective.NOW
+        expected = answer_of(lambda: copy.deepcopy(pair.reference).unenroll(at=at, scheduled=scheduled))
+        target, customer = pair.target, pair.customer
+        preview = answer_of(
+            lambda: unenroll(customer=customer, target=target, at=at, effective=effective, dry_run=True, **ACT)
+        )
+        self._compare_receipts(preview, expected, is_preview=True)
+        self.check()
+
+        expected = answer_of(lambda: pair.reference.unenroll(at=at, scheduled=scheduled))
+        answer = answer_of(lambda: unenroll(customer=customer, target=target, at=at, effective=effective, **ACT))
+        self._compare_receipts(answer, expected)
+        self.check(pair)
+
+    def cancel_leave(self, pair: Pair, *, at: datetime) -> None:
+        expected = answer_of(lambda: pair.reference.cancel_leave(at=at))
+        answer = answer_of(lambda: cancel_leave(customer=pair.customer, target=pair.target, at=at, **ACT))
+        if isinstance(expected, Refused):
+            expected = Refused(expected.code)  # nothing was scheduled: whether he left is beside the point
+        self._compare_receipts(answer, expected)
+        self.check(pair)
+
+    def deliver(self, activity: ActivityData, *, at: datetime) -> None:
+        """A new event: each target that it matches and he has been in answers for itself."""
+        pairs = [each for each in self.pairs if each.customer.customer_id == activity.customer_id]
+        matching = [each for each in pairs if each.definition.event_name in ("", activity.event_name)]
+        joined = [each for each in matching if each.reference.stays]
+        answer = answer_of(lambda: record_activity(brand=self.brand, activity=activity, at=at))
+        if any(each.reference.changed_at > at for each in joined):
+            agree(answer, Refused("stale"))
+        else:
+            expected = {
+                each.target.pk: each.reference.record(
+                    at=at, occurred_at=activity.occurred_at, amount=activity.amount, quantity=activity.quantity
+                )
+                for each in joined
+            }
+            nowhere = None
+            if not joined:
+                nowhere = NotCounted.NOT_ENROLLED if self._is_counted_by_a_target(activity) else NotCounted.NO_TARGET
+            agree(outcomes(answer), (expected, nowhere))
+            self.delivered.append((activity, expected))
+        self.check(*joined)
+
+    def deliver_again(self, index: int, content: dict[str, Any], *, at: datetime) -> None:
+        """An event that is known: with the same content the first outcome is the answer; nothing changes."""
+        activity, expected = self.delivered[index % len(self.delivered)]
+        again = ActivityData(**{**vars(activity), **content})
+        is_same = again == activity
+        answer = answer_of(lambda: record_activity(brand=self.brand, activity=again, at=at))
+        agree(
+            outcomes(answer),
+            (expected, NotCounted.DUPLICATE) if is_same else ({}, NotCounted.EVENT_ID_CONFLICT),
+        )
+        self.check_all()
+
+    def close(self, *, at_most: int | None) -> None:
+        """Close what is due, oldest first; `at_most`: the job is killed after so many."""
+        due = sorted(
+            (cycle.closes_at, target.pk, cycle.number)
+            for target, definition in zip(self.targets, self.definitions, strict=True)
+            for cycle in self._of(target)[0].reference.due(self.now)
+        )
+        due = due[:at_most]
+        closed = []
+        closing = close_cycles(brand=self.brand, at=self.now)
+        for _ in due:
+            each = next(closing)
+            target = next(one for one in self.targets if one.target_group_id == each.cycle.target_group_id)
+            closed.append((each.cycle.closes_at, target.pk, each.cycle.number))
+            paid = sum([pair.reference.close(each.cycle.number) for pair in self._of(target)])
+            agree(each.granted, paid)
+        if at_most is None:
+            agree([each.cycle.number for each in closing], [])
+        closing.close()
+        agree(sorted(closed), due)
+        self.check_all()
+
+    def _of(self, target: Target) -> list[Pair]:
+        return [each for each in self.pairs if each.target is target]
+
+    def _is_counted_by_a_target(self, activity: ActivityData) -> bool:
+        return any(each.event_name in ("", activity.event_name) for each in self.definitions)
+
+    def _compare_receipts(self, answer: Any, expected: Any, *, is_preview: bool = False) -> None:
+        if not isinstance(answer, Receipt):
+            agree(answer, expected)
+            return
+        told = account(answer)
+        agree(outcome(told), expected)
+        if is_preview:
+            return
+        reads = everything(told)
+        agree(reads, self.written.setdefault(answer.pk, reads))
+
+    # Checks
+
+    def check(self, *touched: Pair) -> None:
+        """What the database holds of everybody, and what the reading side says of those touched."""
+        facts, receipts = stored_facts(self.brand)
+        for each in self.pairs:
+            agree(facts.get((each.customer.pk, each.target.pk), NEVER_ENROLLED), expected_facts(each.reference))
+        agree(receipts, len(self.written))
+        for each in touched:
+            self._check_reading(each)
+
+    def _check_reading(self, pair: Pair) -> None:
+        """Nothing changed since it was last read, nor the clock: then it reads the same."""
+        expected = expected_view(pair.reference, self.now)
+        read = (expected_facts(pair.reference), expected)
+        if not pair.reference.stays or pair.last_read == read:
+            return
+        participation = Participation.objects.get(customer=pair.customer, target=pair.target)
+        participation.customer, participation.target = pair.customer, pair.target
+        agree(view(participation, self.now), expected)
+        pair.last_read = read
+
+    def check_all(self) -> None:
+        self.check(*self.pairs)
+
+    def check_invariants(self) -> None:
+        """domain.md 9, over everything this history has written; its brand is its own."""
+        agree(list(all_violations(self.brand)), [])
+
+    def check_receipts(self) -> None:
+        """Every receipt reads as it did when it was written."""
+        rendered = accounts(list(Receipt.objects.filter(brand=self.brand).order_by("pk")))
+        agree({each.receipt.pk: everything(each) for each in rendered}, self.written)
+
+
+def commit_without_waiting() -> None:
+    """Commits need not survive a crash of this server; they are real in every other respect."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET synchronous_commit = off")
