@@ -1,0 +1,57 @@
+"""Writes that fail, and connections that die, at a given write of an operation."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from django.apps import apps
+from django.db import connection
+
+WRITES = ("INSERT", "UPDATE", "DELETE")
+APPS = ("auth", "targets", "rewards", "enrollments")
+
+Execute = Callable[..., Any]
+Fault = Callable[[Execute, dict[str, Any]], None]
+
+
+def fails(execute: Execute, context: dict[str, Any]) -> None:
+    """The database refuses the write."""
+    execute("SELECT 1 / 0", None, False, context)
+
+
+def is_killed(execute: Execute, context: dict[str, Any]) -> None:
+    """Somebody ends the connection while the transaction is open."""
+    backend = context["connection"].connection.info.backend_pid
+    with ThreadPoolExecutor(1) as other:
+        other.submit(_terminate, backend).result()
+
+
+def _terminate(backend: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [backend])
+        assert cursor.fetchone() == (True,)
+    connection.close()
+
+
+@contextmanager
+def fault_at_write(number: int, fault: Fault) -> Iterator[None]:
+    """The `number`-th INSERT, UPDATE or DELETE of this connection, counted from 1, meets with `fault`."""
+    written = 0
+
+    def watch(execute: Execute, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        nonlocal written
+        if sql.lstrip().startswith(WRITES):
+            written += 1
+            if written == number:
+                fault(execute, context)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(watch):
+        yield
+
+
+def everything() -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table of the product, by table."""
+    models = (model for label in APPS for model in apps.get_app_config(label).get_models(include_auto_created=True))
+    return {model._meta.db_table: list(model._default_manager.order_by("pk").values()) for model in models}
