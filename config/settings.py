@@ -41,7 +41,7 @@ ALLOWED_HOSTS = [host.strip() for host in required("ALLOWED_HOSTS", debug_defaul
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "config.apps.ConsoleConfig",  # django.contrib.admin with our own site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.postgres",

@@ -1,13 +1,15 @@
 """Unenrolling many customers, each in a transaction of his own, each with an outcome."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 
 from enrollments.enums import Effective, LeaveOutcome, ReceiptKind, Source
+from enrollments.foreseen import Foreseen, what_changed
 from enrollments.models import Receipt
 from enrollments.operations import unenroll
 from enrollments.receipts import forfeited_period
@@ -25,13 +27,17 @@ DONE = frozenset(
 
 @dataclass(frozen=True)
 class Left:
-    """What became of one customer. `forfeited` names the period whose reward he lost, `message` says why not."""
+    """What became of one customer. `forfeited` names the period whose reward he lost, `message` says why not.
+
+    `left_at` is when he left, if he had left already.
+    """
 
     customer_id: int
     outcome: LeaveOutcome
     receipt: Receipt | None = None
     forfeited: str | None = None
     message: str = ""
+    left_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class Batch:
     source: Source
     reason: str = ""
     effective: Effective = Effective.NOW
+    request_id: str = ""
     batch_id: UUID | None = None
     dry_run: bool = False
 
@@ -65,31 +72,65 @@ def leave_each(batch: Batch, customer_ids: Sequence[int]) -> Iterator[Left]:
             elif customer_id not in customers:
                 yield Left(customer_id, LeaveOutcome.UNKNOWN_CUSTOMER, message="This brand has no such customer.")
             else:
-                yield _leave(batch, customers[customer_id])
+                yield leave(batch, customers[customer_id])
             seen.add(customer_id)
 
 
-def _leave(batch: Batch, customer: Customer) -> Left:
+def leave(batch: Batch, customer: Customer) -> Left:
+    """Unenrol one customer, and say what became of him. With `dry_run` nothing is written."""
+    return _outcome(batch, customer, lambda at: _unenroll(batch, customer, at))
+
+
+def leave_as_foreseen(batch: Batch, customer: Customer, foreseen: Foreseen | None) -> Left:
+    """Unenrol one customer if it means what a preview foresaw; None: that he could not be unenrolled.
+
+    Decided under the lock of the operation itself, so nothing can change between the look and the leap. If anything
+    differs nothing is written, and the message says what.
+    """
+
+    def unenroll_or_roll_back(at: datetime) -> Receipt:
+        with transaction.atomic():
+            receipt = _unenroll(batch, customer, at)
+            changes = [] if _is_repeated(batch, receipt) else what_changed(foreseen, Foreseen.of(receipt))
+            if changes:
+                raise Outdated(changes)
+            return receipt
+
+    return _outcome(batch, customer, unenroll_or_roll_back)
+
+
+class Outdated(Exception):
+    """What was foreseen of a leave no longer holds."""
+
+    def __init__(self, changes: list[str]) -> None:
+        super().__init__(f"Changed since the preview: {'; '.join(changes)}.")
+
+
+def _unenroll(batch: Batch, customer: Customer, at: datetime) -> Receipt:
+    return unenroll(
+        customer=customer,
+        target=batch.target,
+        at=at,
+        by=batch.by,
+        source=batch.source,
+        reason=batch.reason,
+        request_id=batch.request_id,
+        effective=batch.effective,
+        batch_id=batch.batch_id,
+        dry_run=batch.dry_run,
+    )
+
+
+def _outcome(batch: Batch, customer: Customer, operation: Callable[[datetime], Receipt]) -> Left:
     try:
-        receipt = run_at_now(
-            batch.brand,
-            lambda at: unenroll(
-                customer=customer,
-                target=batch.target,
-                at=at,
-                by=batch.by,
-                source=batch.source,
-                reason=batch.reason,
-                effective=batch.effective,
-                batch_id=batch.batch_id,
-                dry_run=batch.dry_run,
-            ),
-        )
+        receipt = run_at_now(batch.brand, operation)
     except NotEnrolled as refusal:
         outcome = LeaveOutcome.ALREADY_LEFT if refusal.left_at else LeaveOutcome.NEVER_ENROLLED
-        return Left(customer.customer_id, outcome, message=refusal.message)
+        return Left(customer.customer_id, outcome, message=refusal.message, left_at=refusal.left_at)
     except CycleNotFound as refusal:
         return Left(customer.customer_id, LeaveOutcome.PERIOD_OVER, message=refusal.message)
+    except Outdated as refusal:
+        return Left(customer.customer_id, LeaveOutcome.CHANGED, message=str(refusal))
     except StaleInstant as refusal:
         return Left(customer.customer_id, LeaveOutcome.TRY_AGAIN, message=refusal.message)
     except OperationalError as error:  # a lock or statement time-out: the others go on
@@ -100,4 +141,10 @@ def _leave(batch: Batch, customer: Customer) -> Left:
         LeaveOutcome.SCHEDULED if scheduled else LeaveOutcome.UNENROLLED,
         receipt,
         forfeited=forfeited_period(receipt),
+        message="The leave had been scheduled before: nothing changed." if _is_repeated(batch, receipt) else "",
     )
+
+
+def _is_repeated(batch: Batch, receipt: Receipt) -> bool:
+    """Whether it is the receipt of an earlier leave, still in force: asking for the same again writes nothing."""
+    return receipt.pk is not None and (batch.dry_run or receipt.batch_id != batch.batch_id)

@@ -24,6 +24,7 @@ class LeaveOutcome(models.TextChoices):
     UNKNOWN_CUSTOMER = "unknown_customer", "The brand has no such customer"
     PERIOD_OVER = "period_over", "The programme is over"
     DUPLICATE_IN_REQUEST = "duplicate_in_request", "Was named before"
+    CHANGED = "changed", "Changed since the preview"  # where one was asked for: the admin
     TRY_AGAIN = "try_again", "Somebody else was changing it"
 
 

@@ -28,6 +28,7 @@ class Participation(models.Model):
     changed_at = models.DateTimeField(help_text="Instant of the last change; the next one is never before it.")
 
     class Meta:
+        verbose_name = "enrolment"  # as people call it
         constraints = [
             models.UniqueConstraint(fields=["customer", "target"], name="participation_unique"),
             # Aim of the composite foreign key that keeps a receipt in its participation's brand.

@@ -1,0 +1,86 @@
+"""What has happened, row by row: written by operations, read by support."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Q
+
+from enrollments.models import Activity, ActivityOutcome, Progress, Run, Stay
+from targets.admin.lists import SEARCH_HELP, CustomerSearch, ReadOnlyAdmin, TargetGroupFilter
+from targets.models import Brand
+
+
+class ParticipationGroupFilter(TargetGroupFilter):
+    path = "participation__target"
+
+
+class OfParticipation(ReadOnlyAdmin, CustomerSearch):
+    """A row of one enrolment."""
+
+    customer_path = "participation__customer"
+    list_filter: ClassVar[tuple[Any, ...]] = (
+        ("participation__brand", admin.RelatedFieldListFilter),
+        ParticipationGroupFilter,
+    )
+    list_select_related: ClassVar[tuple[str, ...]] = ("participation__customer", "participation__target")
+
+
+@admin.register(Stay)
+class StayAdmin(OfParticipation):
+    list_display = (
+        "participation",
+        "first_cycle",
+        "end_cycle",
+        "run_number",
+        "enrolled_at",
+        "left_at",
+        "leaves_after",
+    )
+
+
+@admin.register(Run)
+class RunAdmin(OfParticipation):
+    list_display = ("participation", "number", "started_at")
+
+
+@admin.register(Progress)
+class ProgressAdmin(OfParticipation):
+    list_display = ("participation", "cycle_number", "run_number", "value", "adjustment", "achieved_at")
+    ordering = ("-pk",)
+
+
+@admin.register(Activity)
+class ActivityAdmin(ReadOnlyAdmin, CustomerSearch):
+    list_display = (
+        "event_id",
+        "event_name",
+        "customer",
+        "amount",
+        "quantity",
+        "occurred_at",
+        "recorded_at",
+        "not_counted",
+    )
+    list_filter = ("not_counted", "brand")
+    list_select_related = ("customer",)
+    search_help_text = f"{SEARCH_HELP[:-1]}; or an event id."
+
+    def matches(self, term: str) -> Q:
+        brands = list(Brand.objects.values_list("pk", flat=True))  # the index begins with the brand
+        return super().matches(term) | Q(brand__in=brands, event_id=term)
+
+
+@admin.register(ActivityOutcome)
+class ActivityOutcomeAdmin(OfParticipation):
+    list_display = (
+        "activity",
+        "participation",
+        "cycle_number",
+        "run_number",
+        "delta",
+        "value",
+        "achieved",
+        "reason",
+    )
+    list_filter = ("reason", ("participation__brand", admin.RelatedFieldListFilter), ParticipationGroupFilter)
+    list_select_related = ("activity", "participation__customer", "participation__target")

@@ -1,0 +1,48 @@
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+
+from enrollments.admin.history import OfParticipation, ParticipationGroupFilter
+from enrollments.models import Receipt
+from enrollments.receipts import account
+from targets.admin.lists import SEARCH_HELP
+from targets.queries import as_id
+
+
+@admin.register(Receipt)
+class ReceiptAdmin(OfParticipation):
+    list_display = ("__str__", "participation", "recorded_at", "source", "actor", "reason")
+    list_filter = ("kind", "source", "brand", ParticipationGroupFilter)
+    list_select_related = ("participation__customer", "participation__target")
+    search_help_text = f"{SEARCH_HELP[:-1]}; #4711 for the receipt of that number; or the id of a batch."
+    change_form_template = "admin/enrollments/receipt.html"
+    exclude = ("transaction_id", "snapshot")
+
+    def matches(self, term: str) -> Q:
+        if term.startswith("#"):
+            return Q(pk=as_id(term[1:]) or 0)
+        try:
+            return Q(batch_id=UUID(term))
+        except ValueError:
+            return super().matches(term)
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        told = {
+            "title": str(obj),
+            "subtitle": None,
+            "account": account(obj),
+            "zone": obj.participation.target.target_group.time_zone,
+            "undone_by": Receipt.objects.filter(undoes=obj).first(),
+        }
+        return super().render_change_form(request, context | told, add, change, form_url, obj)

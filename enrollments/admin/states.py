@@ -1,0 +1,46 @@
+"""Whether somebody is enrolled, for lists: one query, whatever their length."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+
+from enrollments.models import Participation, Stay
+from enrollments.templatetags.enrolments import instant
+from targets.clock import brand_now
+from targets.models import Cycle
+
+
+def with_last_stay(participations: QuerySet[Participation]) -> QuerySet[Participation]:
+    """Each with `out_at`: from when on its last stay is over, or None where no leave is decided."""
+    ends_at = Cycle.objects.filter(
+        target_group=OuterRef("participation__target__target_group"), number=OuterRef("leaves_after")
+    ).values("ends_at")
+    last_stay = (
+        Stay.objects.filter(participation=OuterRef("pk"))
+        .annotate(out_at=Coalesce(F("left_at"), Subquery(ends_at)))
+        .order_by("-pk")
+    )
+    return participations.annotate(out_at=Subquery(last_stay.values("out_at")[:1]))
+
+
+def state(participation: Any) -> str:
+    """In words, of a participation that `with_last_stay` has loaded with its brand and target group."""
+    out_at: datetime | None = participation.out_at
+    if out_at is None:
+        return "Enrolled"
+    when = zoned(out_at, participation)
+    return f"Enrolled, leaves {when}" if out_at > brand_now(participation.brand) else f"Left {when}"
+
+
+def zoned(at: datetime, participation: Participation) -> str:
+    """On the programme's wall clock, with the name of its zone."""
+    zone = participation.target.target_group.time_zone
+    return f"{instant(at, zone)} ({zone})"
+
+
+def is_inactive(participation: Participation) -> bool:
+    """Whether its programme is frozen (domain.md 7)."""
+    target = participation.target
+    return not (target.is_active and target.target_group.is_active)

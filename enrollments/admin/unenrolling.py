@@ -1,0 +1,268 @@
+"""Unenrolling by support: one page that says what it would mean, asks why, and does just that (domain.md 5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_http_methods
+
+from enrollments.admin.forms import ChangeForm
+from enrollments.admin.states import is_inactive, zoned
+from enrollments.batch import Batch, Left, leave, leave_as_foreseen
+from enrollments.enums import Effective, LeaveOutcome, ReceiptKind, Source
+from enrollments.foreseen import Foreseen
+from enrollments.models import Participation
+from enrollments.receipts import Account, accounts
+from rewards.models import Reward
+from targets.queries import as_id
+
+MOST_AT_ONCE = 500
+TOO_MANY = (
+    f"At most {MOST_AT_ONCE} customers can be unenrolled here at once; nothing was done. "
+    "For more there is the command: manage.py unenroll --target-group G --target T --file ids.csv"
+)
+INACTIVE = "The programme is inactive: tick the box to unenrol from it."
+UNCHANGED = {LeaveOutcome.CHANGED, LeaveOutcome.TRY_AGAIN}  # to be looked at again: shown anew
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What unenrolling would mean for one customer; `refusal` says why it cannot be done."""
+
+    participation: Participation
+    account: Account | None
+    refusal: str
+    reward: Reward | None
+
+    @property
+    def seen(self) -> str:
+        """For a hidden field: the enrolment, and what was shown of it."""
+        foreseen = Foreseen.of(self.account.receipt) if self.account else ""
+        return f"{self.participation.pk}:{foreseen}"
+
+    @property
+    def zone(self) -> str:
+        return self.participation.target.target_group.time_zone
+
+    @property
+    def is_inactive(self) -> bool:
+        return is_inactive(self.participation)
+
+    @property
+    def leaves_at(self) -> datetime | None:
+        """Now, or the end of the cycle after which he is out."""
+        if self.account is None:
+            return None
+        receipt = self.account.receipt
+        ends = {line.cycle.number: line.cycle.ends_at for line in self.account.cycles}
+        return ends[receipt.running_cycle or 0] if receipt.kind == ReceiptKind.LEAVE_SCHEDULED else receipt.effective_at
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one customer. `is_done`: he was unenrolled, or will be."""
+
+    participation: Participation
+    left: Left | None
+    message: str
+    batch_id: UUID
+
+    @property
+    def is_done(self) -> bool:
+        return self.left is not None and self.left.receipt is not None and not self.left.message
+
+    @property
+    def label(self) -> str:
+        return self.left.outcome.label if self.left else "Refused"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is worth looking at again."""
+        return self.left is None or self.left.outcome in UNCHANGED
+
+
+class Unenrolling(admin.ModelAdmin):
+    """The action on a list of enrolments, the button on one, and the page that both lead to."""
+
+    actions = ("unenroll_selected",)
+
+    def has_unenroll_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("enrollments.unenroll") and self.has_view_permission(request)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_http_methods(["GET", "POST"])(self.unenroll_view))
+        return [path("unenroll/", view, name="enrollments_participation_unenroll"), *super().get_urls()]
+
+    @admin.action(description="Unenrol the selected customers …", permissions=["unenroll"])
+    def unenroll_selected(self, request: HttpRequest, queryset: QuerySet[Participation]) -> HttpResponse | None:
+        ids = list(queryset.order_by("-pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
+        return self.preview_page(request, ids, Effective.NOW, ChangeForm())
+
+    def unenroll_view(self, request: HttpRequest) -> HttpResponse:
+        """GET and a POST without `confirm` show what it would mean; nothing but a POST with it changes anything."""
+        if not self.has_unenroll_permission(request):
+            raise PermissionDenied
+        if request.method == "GET":
+            return self.preview_page(request, ids_in(request.GET.getlist("id")), Effective.NOW, ChangeForm())
+        effective = effective_in(request.POST.get("show") or request.POST.get("effective"))
+        seen = seen_in(request.POST.getlist("seen"))
+        if "confirm" not in request.POST:
+            form = ChangeForm(initial={name: request.POST.get(name) for name in ("reason", "include_inactive")})
+            return self.preview_page(request, list(seen), effective, form)
+        form = ChangeForm(request.POST)
+        if len(seen) > MOST_AT_ONCE or not form.is_valid():
+            return self.preview_page(request, list(seen), effective, form)
+        return self.unenroll(request, seen, effective, form)
+
+    def unenroll(
+        self, request: HttpRequest, seen: dict[int, Foreseen | None], effective: Effective, form: ChangeForm
+    ) -> HttpResponse:
+        batch_id = uuid4()
+        results = [
+            self.unenroll_one(request, each, seen[each.pk], effective, form, batch_id) for each in loaded(list(seen))
+        ]
+        if len(results) == 1 and results[0].is_done:
+            return self.to_receipt(request, results[0])
+        again = [each.participation.pk for each in results if each.is_open]
+        return self.preview_page(request, again, effective, form, results)
+
+    def unenroll_one(
+        self,
+        request: HttpRequest,
+        participation: Participation,
+        foreseen: Foreseen | None,
+        effective: Effective,
+        form: ChangeForm,
+        batch_id: UUID,
+    ) -> Result:
+        if is_inactive(participation) and not form.cleaned_data["include_inactive"]:
+            return Result(participation, None, INACTIVE, batch_id)
+        batch = Batch(
+            brand=participation.brand,
+            target=participation.target,
+            by=request.user.get_username(),
+            source=Source.ADMIN,
+            reason=form.cleaned_data["reason"],
+            effective=effective,
+            request_id=request.request_id,  # type: ignore[attr-defined]  # set by RequestIdMiddleware
+            batch_id=batch_id,
+        )
+        left = leave_as_foreseen(batch, participation.customer, foreseen)
+        return Result(participation, left, why(left, participation), batch_id)
+
+    def to_receipt(self, request: HttpRequest, result: Result) -> HttpResponse:
+        """One customer, done: his receipt says the rest, or his enrolment where the receipt may not be seen."""
+        participation, left = result.participation, result.left
+        assert left is not None  # noqa: S101 - for the type checker: what is done has an outcome
+        assert left.receipt is not None  # noqa: S101 - and a receipt
+        deed = "leaves at the end of the running cycle of" if left.outcome == LeaveOutcome.SCHEDULED else "has left"
+        self.message_user(request, f"Customer {participation.customer} {deed} {participation.target}.")
+        if left.forfeited:
+            self.message_user(request, f"The reward of {left.forfeited} is forfeited.", messages.WARNING)
+        if request.user.has_perm("enrollments.view_receipt"):
+            return HttpResponseRedirect(reverse("admin:enrollments_receipt_change", args=[left.receipt.pk]))
+        return HttpResponseRedirect(reverse("admin:enrollments_participation_change", args=[participation.pk]))
+
+    def preview_page(
+        self,
+        request: HttpRequest,
+        ids: Sequence[int],
+        effective: Effective,
+        form: ChangeForm,
+        results: Sequence[Result] = (),
+    ) -> HttpResponse:
+        """What unenrolling would mean for each, after what became of those that were confirmed."""
+        if len(ids) > MOST_AT_ONCE:
+            self.message_user(request, TOO_MANY, messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:enrollments_participation_changelist"))
+        previews = look_ahead(loaded(ids), effective)
+        if not previews and not results:
+            self.message_user(request, "There is no such enrolment.", messages.WARNING)
+            return HttpResponseRedirect(reverse("admin:enrollments_participation_changelist"))
+        if not any(each.is_inactive for each in previews):
+            form.fields.pop("include_inactive")
+        done = sum(each.is_done for each in results)
+        request.current_app = self.admin_site.name  # as Django's own admin views do
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"{done} of {len(results)} unenrolled" if results else "Unenrol",
+            "previews": previews,
+            "single": previews[0] if len(previews) == 1 else None,
+            "possible": sum(each.account is not None for each in previews),
+            "forfeiting": sum(bool(each.account and each.account.forfeited) for each in previews),
+            "results": results,
+            "batch_id": next((each.batch_id for each in results if each.is_done), None),
+            "effective": effective,
+            "choices": Effective,
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/enrollments/unenrol.html", context)
+
+
+def loaded(ids: Sequence[int]) -> list[Participation]:
+    return list(
+        Participation.objects.filter(pk__in=ids)
+        .select_related("brand", "customer", "target__target_group")
+        .order_by("-pk")
+    )
+
+
+def look_ahead(participations: Sequence[Participation], effective: Effective) -> list[Preview]:
+    """Run the operation without writing, for each; rendered together in a constant number of statements."""
+    lefts = [
+        leave(
+            Batch(
+                brand=each.brand,
+                target=each.target,
+                by="",
+                source=Source.ADMIN,
+                effective=effective,
+                dry_run=True,
+            ),
+            each.customer,
+        )
+        for each in participations
+    ]
+    refusals = [why(left, each) for left, each in zip(lefts, participations, strict=True)]
+    receipts = [left.receipt for left, refusal in zip(lefts, refusals, strict=True) if left.receipt and not refusal]
+    rendered = iter(accounts(receipts))
+    rewards = {
+        each.target_id: each
+        for each in Reward.objects.filter(
+            target__in={each.target_id for each in participations}, level=None, retired_at=None
+        )
+    }
+    return [
+        Preview(each, None if refusal else next(rendered), refusal, rewards.get(each.target_id))
+        for each, refusal in zip(participations, refusals, strict=True)
+    ]
+
+
+def why(left: Left, participation: Participation) -> str:
+    """Why nothing changes for him, in words; empty where something does."""
+    if left.outcome == LeaveOutcome.ALREADY_LEFT and left.left_at is not None:
+        return f"Not enrolled: left {zoned(left.left_at, participation)}."
+    return left.message
+
+
+def effective_in(text: str | None) -> Effective:
+    return Effective(text) if text in Effective.values else Effective.NOW
+
+
+def ids_in(texts: Sequence[str]) -> list[int]:
+    """Each once; what is no id is passed over."""
+    return list(dict.fromkeys(number for text in texts if (number := as_id(text)) is not None))
+
+
+def seen_in(texts: Sequence[str]) -> dict[int, Foreseen | None]:
+    """What the hidden fields say: of which enrolments, and what was shown of each."""
+    pairs = [text.partition(":") for text in texts]
+    return {number: Foreseen.read(shown) for text, _, shown in pairs if (number := as_id(text)) is not None}

@@ -1,0 +1,3 @@
+from targets.admin import brands, customers, programmes
+
+__all__ = ["brands", "customers", "programmes"]

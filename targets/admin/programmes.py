@@ -1,0 +1,82 @@
+"""Programmes, to be read: each row belongs to a whole that only an operation may change."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from targets.admin.lists import ReadOnlyAdmin, ReadOnlyInline, TargetGroupFilter
+from targets.models import Cycle, StreakLevel, Target, TargetGroup, TargetValue
+
+
+class OwnGroupFilter(TargetGroupFilter):
+    path = ""
+
+
+class TargetInline(ReadOnlyInline):
+    model = Target
+    fields = ("name", "kpi", "event_name", "allocation", "is_active")
+
+
+class StreakLevelInline(ReadOnlyInline):
+    model = StreakLevel
+    fields = ("name", "target_count")
+
+
+class CycleInline(ReadOnlyInline):
+    model = Cycle
+    fields = ("number", "ref_code", "starts_at", "ends_at", "closes_at", "closed_at", "paid_at")
+
+
+class TargetValueInline(ReadOnlyInline):
+    model = TargetValue
+    fields = ("cycle", "value")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("cycle", "target")
+
+
+@admin.register(TargetGroup)
+class TargetGroupAdmin(ReadOnlyAdmin):
+    list_display = ("name", "tracking_type", "is_active", "cycle_count", "time_zone", "brand", "created_at")
+    list_filter = ("is_active", "tracking_type", "brand")
+    list_select_related = ("brand",)
+    search_fields = ("name",)
+    search_help_text = "A part of the name."
+    inlines = (TargetInline, StreakLevelInline, CycleInline)
+
+
+@admin.register(Target)
+class TargetAdmin(ReadOnlyAdmin):
+    list_display = ("name", "target_group", "kpi", "allocation", "is_active", "brand", "created_at")
+    list_filter = ("is_active", "kpi", "allocation", "brand", TargetGroupFilter)
+    list_select_related = ("target_group", "brand")
+    search_fields = ("name",)
+    search_help_text = "A part of the name."
+    inlines = (TargetValueInline,)
+
+
+@admin.register(Cycle)
+class CycleAdmin(ReadOnlyAdmin):
+    list_display = ("ref_code", "number", "target_group", "starts_at", "ends_at", "closes_at", "closed_at", "paid_at")
+    list_filter = (("target_group__brand", admin.RelatedFieldListFilter), OwnGroupFilter)
+    list_select_related = ("target_group",)
+    ordering = ("target_group", "number")
+
+
+@admin.register(TargetValue)
+class TargetValueAdmin(ReadOnlyAdmin):
+    list_display = ("target", "cycle", "value")
+    list_filter = (("target__brand", admin.RelatedFieldListFilter), TargetGroupFilter)
+    list_select_related = ("target", "cycle")
+
+
+@admin.register(StreakLevel)
+class StreakLevelAdmin(ReadOnlyAdmin):
+    list_display = ("name", "target_count", "target_group", "brand")
+    list_filter = ("brand", OwnGroupFilter)
+    list_select_related = ("target_group", "brand")
+    search_fields = ("name",)
+    search_help_text = "A part of the name."
+    ordering = ("target_group", "target_count")

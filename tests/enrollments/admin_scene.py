@@ -1,0 +1,57 @@
+"""The scene of the admin tests: staff, and a brand whose test clock stands on the fourth day of c1."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+
+from enrollments.enums import Source
+from enrollments.models import Participation
+from enrollments.operations import ActivityData, enroll, record_activity
+from targets.models import Brand, Customer, Target
+from tests.factories import START, BrandFactory, CustomerFactory, UserFactory, make_programme
+
+ACT: dict[str, Any] = {"by": "test", "source": Source.API}
+NOW = START + timedelta(days=3)
+LIST = "/admin/enrollments/participation/"
+UNENROL = "/admin/enrollments/participation/unenroll/"
+
+
+def sandbox() -> Brand:
+    return BrandFactory(sandbox=True, clock_at=NOW)
+
+
+def programme(**details: Any) -> Target:
+    return make_programme(**({"brand": details.pop("brand", None) or sandbox(), "target_value": 1} | details))
+
+
+def enrolled(target: Target, *, achieved: bool = False, **details: Any) -> Participation:
+    """A new customer in the target since its start; `achieved`: with the value of c1 reached."""
+    customer: Customer = CustomerFactory(brand=target.brand, **details)
+    receipt = enroll(customer=customer, target=target, at=START, **ACT)
+    if achieved:
+        buy(target, customer)
+    return Participation.objects.get(pk=receipt.participation_id)
+
+
+def buy(target: Target, customer: Customer, at: Any = START) -> None:
+    number = f"{customer.pk}-{at}"
+    record_activity(
+        brand=target.brand, activity=ActivityData(number, "purchase", customer.customer_id, at), at=max(at, START)
+    )
+
+
+def staff(*permissions: str, **details: Any) -> User:
+    """A member of staff with these permissions, written app_label.codename."""
+    user: User = UserFactory(is_staff=True, **details)
+    for permission in permissions:
+        app_label, codename = permission.split(".")
+        user.user_permissions.add(Permission.objects.get(content_type__app_label=app_label, codename=codename))
+    return user
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
