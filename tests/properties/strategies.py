@@ -47,7 +47,9 @@ def definitions(draw: st.DrawFn, *, is_sandbox: bool) -> Definition:
     programme = Programme(
         kind=kind,
         kpi=kpi,
-        allocation=draw(st.sampled_from(("PERIOD_END", "IMMEDIATE", "PERIOD_END"))) if kind == "DEFAULT" else "IMMEDIATE",
+        allocation=draw(st.sampled_from(("PERIOD_END", "IMMEDIATE", "PERIOD_END")))
+        if kind == "DEFAULT"
+        else "IMMEDIATE",
         cycles=tuple(cycles),
         levels=tuple(sorted(levels)),
         rewarded=draw(st.sampled_from((True, True, True, False))),
