@@ -6,8 +6,6 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from django.db import connection
-
 from enrollments.enums import Effective, NotCounted, Source
 from enrollments.integrity import all_violations
 from enrollments.models import Participation, Receipt
@@ -70,6 +68,7 @@ class World:
             for target, definition in zip(self.targets, self.definitions, strict=True)
         ]
         self.delivered: list[tuple[ActivityData, dict[int, Any]]] = []
+        self._touched: list[Pair] = []
         self.written: dict[int, tuple] = {}  # receipt id -> how it read when it was written
 
     def _define(self, index: int, definition: Definition) -> Target:
@@ -133,19 +132,24 @@ class World:
         self._compare_receipts(answer, expected)
         self.check(pair)
 
-    def unenroll(self, pair: Pair, *, scheduled: bool, at: datetime) -> None:
-        """A preview first: it must say what then happens, and write nothing."""
+    def preview(self, pair: Pair, *, scheduled: bool, at: datetime) -> None:
+        """It must say what unenrolling would do, and write nothing."""
         effective = Effective.END_OF_CYCLE if scheduled else Effective.NOW
         expected = answer_of(lambda: copy.deepcopy(pair.reference).unenroll(at=at, scheduled=scheduled))
-        target, customer = pair.target, pair.customer
-        preview = answer_of(
-            lambda: unenroll(customer=customer, target=target, at=at, effective=effective, dry_run=True, **ACT)
+        answer = answer_of(
+            lambda: unenroll(
+                customer=pair.customer, target=pair.target, at=at, effective=effective, dry_run=True, **ACT
+            )
         )
-        self._compare_receipts(preview, expected, is_preview=True)
+        self._compare_receipts(answer, expected, is_preview=True)
         self.check()
 
+    def unenroll(self, pair: Pair, *, scheduled: bool, at: datetime) -> None:
+        effective = Effective.END_OF_CYCLE if scheduled else Effective.NOW
         expected = answer_of(lambda: pair.reference.unenroll(at=at, scheduled=scheduled))
-        answer = answer_of(lambda: unenroll(customer=customer, target=target, at=at, effective=effective, **ACT))
+        answer = answer_of(
+            lambda: unenroll(customer=pair.customer, target=pair.target, at=at, effective=effective, **ACT)
+        )
         self._compare_receipts(answer, expected)
         self.check(pair)
 
@@ -233,13 +237,17 @@ class World:
     # Checks
 
     def check(self, *touched: Pair) -> None:
-        """What the database holds of everybody, and what the reading side says of those touched."""
+        """What the database holds of everybody. What the reading side says of those touched: see `check_reading`."""
         facts, receipts = stored_facts(self.brand)
         for each in self.pairs:
             agree(facts.get((each.customer.pk, each.target.pk), NEVER_ENROLLED), expected_facts(each.reference))
         agree(receipts, len(self.written))
-        for each in touched:
-            self._check_reading(each)
+        self._touched += [each for each in touched if each not in self._touched]
+
+    def check_reading(self) -> None:
+        """What the reading side says of those touched since it was last asked."""
+        while self._touched:
+            self._check_reading(self._touched.pop())
 
     def _check_reading(self, pair: Pair) -> None:
         """Nothing changed since it was last read, nor the clock: then it reads the same."""
@@ -254,6 +262,7 @@ class World:
 
     def check_all(self) -> None:
         self.check(*self.pairs)
+        self.check_reading()
 
     def check_invariants(self) -> None:
         """domain.md 9, over everything this history has written; its brand is its own."""
@@ -263,9 +272,3 @@ class World:
         """Every receipt reads as it did when it was written."""
         rendered = accounts(list(Receipt.objects.filter(brand=self.brand).order_by("pk")))
         agree({each.receipt.pk: everything(each) for each in rendered}, self.written)
-
-
-def commit_without_waiting() -> None:
-    """Commits need not survive a crash of this server; they are real in every other respect."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = off")
