@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from enrollments.locks import bar_calendar
 from enrollments.models import Participation
@@ -122,19 +122,29 @@ def move_clock(*, brand: Brand, at: datetime, to: datetime) -> datetime:
     """
     if not brand.sandbox:
         raise NotASandbox("The brand is not a sandbox: its clock cannot be set.")
-    if not Participation.objects.filter(brand=brand).exists():
+    goes_forward_only = Participation.objects.filter(brand=brand).exists()
+    if not goes_forward_only:
         _reopen_cycles_after(brand, to)
         at = min(at, to)
     if to < at:
-        raise InvalidInput(f"The clock stands at {at.isoformat()}: it goes forward only.", field="now")
+        raise _backwards(at)
     reached = at
     for cycle in due_cycles(brand, to)[:CLOSES_A_STEP]:
         close_cycle(cycle, cycle.closes_at)
         reached = max(reached, cycle.closes_at)
     if not due_cycles(brand, to).exists():
         reached = to
-    Brand.objects.filter(pk=brand.pk).update(clock_at=reached)
+    clock = Brand.objects.filter(pk=brand.pk)
+    if goes_forward_only:  # somebody may have set it further meanwhile: then it stays there
+        clock = clock.filter(Q(clock_at=None) | Q(clock_at__lte=reached))
+    if not clock.update(clock_at=reached):
+        brand.refresh_from_db(fields=["clock_at"])
+        raise _backwards(brand.clock_at or at)
     return reached
+
+
+def _backwards(at: datetime) -> InvalidInput:
+    return InvalidInput(f"The clock stands at {at.isoformat()}: it goes forward only.", field="now")
 
 
 def _reopen_cycles_after(brand: Brand, to: datetime) -> None:
