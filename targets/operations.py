@@ -270,18 +270,28 @@ def create_brand(
         user.clean_fields(exclude=["password"])
     except ValidationError as error:
         raise InvalidInput(" ".join(error.messages)) from None
+    refusals = {
+        "brand_name_unique": NameTaken(f"There is a brand {name!r} already."),
+        "auth_user_username_key": NameTaken(f"There is a user {username!r} already: name another with --api-user."),
+    }
     if Brand.objects.filter(name__iexact=name).exists():
-        raise NameTaken(f"There is a brand {name!r} already.")
+        raise refusals["brand_name_unique"]
     if users.objects.filter(username=username).exists():
-        raise NameTaken(f"There is a user {username!r} already: name another with --api-user.")
-    with transaction.atomic():
-        brand.save()
-        user.save()
-        user.groups.add(ensure_default_access())
-        api_user = ApiUser.objects.create(
-            user=user,
-            brand=brand,
-            secret_form=secret_form,
-            secret_digest=digest(password_to_send(secret, secret_form)),
-        )
+        raise refusals["auth_user_username_key"]
+    try:
+        with transaction.atomic():
+            brand.save()
+            user.save()
+            user.groups.add(ensure_default_access())
+            api_user = ApiUser.objects.create(
+                user=user,
+                brand=brand,
+                secret_form=secret_form,
+                secret_digest=digest(password_to_send(secret, secret_form)),
+            )
+    except IntegrityError as error:  # somebody took the name after we had looked
+        constraint = error.__cause__.diag.constraint_name  # type: ignore[union-attr]  # psycopg2's
+        if constraint not in refusals:
+            raise
+        raise refusals[constraint] from None
     return BrandMade(brand, api_user, secret)

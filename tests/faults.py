@@ -47,8 +47,11 @@ def fault_at_write(number: int, fault: Fault) -> Iterator[None]:
                 fault(execute, context)
         return execute(sql, params, many, context)
 
-    with connection.execute_wrapper(watch):
-        yield
+    try:
+        with connection.execute_wrapper(watch):
+            yield
+    finally:
+        connection.close_if_unusable_or_obsolete()  # as Django does after each request
 
 
 def everything() -> dict[str, list[dict[str, Any]]]:

@@ -71,6 +71,8 @@ def answer(result: object) -> object:
     if isinstance(result, Receipt):
         return result.kind
     if isinstance(result, Recorded):
+        if result.is_duplicate:
+            return "duplicate"
         return str(result.not_counted or result.outcomes[0].reason or "counted")
     return result
 

@@ -114,7 +114,7 @@ def programme_defined() -> Act:
 
 def brand_created() -> Act:
     return lambda: create_brand(
-        name="ABC", time_zone="UTC", sandbox=False, username="abc-api", secret_form=SecretForm.PLAIN
+        name="ABC", time_zone="UTC", sandbox=False, username="abc-api", secret_form=SecretForm.PLAIN, at=START
     )
 
 

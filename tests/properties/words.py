@@ -147,7 +147,7 @@ def outcomes(recorded: Recorded) -> tuple[dict[int, Any], str | None]:
             is_achieved=each.achieved,
             granted=frozenset(key_of(grant) for grant in granted),
         )
-    return by_target, recorded.not_counted
+    return by_target, recorded.not_counted, recorded.is_duplicate
 
 
 def key_of(grant: Grant) -> tuple:

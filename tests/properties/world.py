@@ -56,7 +56,7 @@ class World:
     def __init__(self, setting: Setting) -> None:
         number = next(_numbers)
         self.now = START - setting.begins_before
-        self.brand = Brand.objects.create(name=f"Brand of history {number}", sandbox=setting.is_sandbox)
+        self.brand = Brand.objects.create(name=f"Brand of history {number}", sandbox=setting.is_sandbox, clock_at=self.now if setting.is_sandbox else None)
         self.customers = Customer.objects.bulk_create(
             Customer(brand=self.brand, customer_id=each) for each in range(1, setting.customers + 1)
         )
@@ -67,7 +67,7 @@ class World:
             for customer in self.customers
             for target, definition in zip(self.targets, self.definitions, strict=True)
         ]
-        self.delivered: list[tuple[ActivityData, dict[int, Any]]] = []
+        self.delivered: list[tuple[ActivityData, dict[int, Any], NotCounted | None]] = []
         self._touched: list[Pair] = []
         self.written: dict[int, tuple] = {}  # receipt id -> how it read when it was written
 
@@ -179,19 +179,19 @@ class World:
             nowhere = None
             if not joined:
                 nowhere = NotCounted.NOT_ENROLLED if self._is_counted_by_a_target(activity) else NotCounted.NO_TARGET
-            agree(outcomes(answer), (expected, nowhere))
-            self.delivered.append((activity, expected))
+            agree(outcomes(answer), (expected, nowhere, False))
+            self.delivered.append((activity, expected, nowhere))
         self.check(*joined)
 
     def deliver_again(self, index: int, content: dict[str, Any], *, at: datetime) -> None:
         """An event that is known: with the same content the first outcome is the answer; nothing changes."""
-        activity, expected = self.delivered[index % len(self.delivered)]
+        activity, expected, nowhere = self.delivered[index % len(self.delivered)]
         again = ActivityData(**{**vars(activity), **content})
         is_same = again == activity
         answer = answer_of(lambda: record_activity(brand=self.brand, activity=again, at=at))
         agree(
             outcomes(answer),
-            (expected, NotCounted.DUPLICATE) if is_same else ({}, NotCounted.EVENT_ID_CONFLICT),
+            (expected, nowhere, True) if is_same else ({}, NotCounted.EVENT_ID_CONFLICT, False),
         )
         self.check_all()
 
