@@ -50,7 +50,7 @@ class TargetGroupAdmin(ReadOnlyAdmin):
 @admin.register(Target)
 class TargetAdmin(ReadOnlyAdmin):
     list_display = ("name", "target_group", "kpi", "allocation", "is_active", "brand", "created_at")
-    list_filter = ("is_active", "kpi", "allocation", "brand", TargetGroupFilter)
+    list_filter = ("is_active", "kpi", "allocation", "brand", OwnGroupFilter)
     list_select_related = ("target_group", "brand")
     search_fields = ("name",)
     search_help_text = "A part of the name."
