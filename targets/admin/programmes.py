@@ -46,6 +46,9 @@ class TargetGroupAdmin(ReadOnlyAdmin):
     search_help_text = "A part of the name."
     inlines = (TargetInline, StreakLevelInline, CycleInline)
 
+    def get_inlines(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [each for each in self.inlines if obj.is_streak or each is not StreakLevelInline]
+
 
 @admin.register(Target)
 class TargetAdmin(ReadOnlyAdmin):

@@ -30,7 +30,7 @@ def test_index_bears_our_name_and_lists_customers_first(chief):
 
     apps = response.context["app_list"]
     assert '<a href="/admin/">Milestreak</a>' in response.content.decode()
-    assert [app["name"] for app in apps][:3] == ["Customers and programmes", "Enrolments", "Rewards"]
+    assert [app["name"] for app in apps][:3] == ["Customers and programmes", "Enrolments and activity", "Rewards"]
     assert [each["object_name"] for each in apps[0]["models"]] == [
         "Customer",
         "TargetGroup",
