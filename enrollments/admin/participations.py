@@ -9,10 +9,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from enrollments.admin.cancelling import Cancelling
-from enrollments.admin.states import state, with_last_stay, zoned
+from enrollments.admin.states import state, with_last_stay
 from enrollments.admin.unenrolling import Unenrolling
 from enrollments.models import Participation, Receipt, Stay
 from enrollments.standing import Standing, standings
+from enrollments.templatetags.enrolments import day
 from targets.admin.lists import CustomerSearch, ReadOnlyAdmin, TargetGroupFilter
 from targets.clock import brand_now
 
@@ -21,7 +22,7 @@ MOST_RECEIPTS = 100
 
 @admin.register(Participation)
 class ParticipationAdmin(Unenrolling, Cancelling, ReadOnlyAdmin, CustomerSearch):
-    list_display = ("customer", "target_group", "target", "state", "since", "brand")
+    list_display = ("customer", "target", "target_group", "state", "since", "brand")
     list_filter = ("brand", TargetGroupFilter)
     list_select_related = ("customer", "target__target_group", "brand")
     change_form_template = "admin/enrollments/enrolment.html"
@@ -39,7 +40,7 @@ class ParticipationAdmin(Unenrolling, Cancelling, ReadOnlyAdmin, CustomerSearch)
 
     @admin.display(description="First enrolled")
     def since(self, participation: Participation) -> str:
-        return zoned(participation.first_enrolled_at, participation)
+        return day(participation.first_enrolled_at, participation.target.target_group.time_zone)
 
     def render_change_form(
         self,

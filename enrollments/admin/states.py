@@ -7,7 +7,7 @@ from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from enrollments.models import Participation, Stay
-from enrollments.templatetags.enrolments import instant
+from enrollments.templatetags.enrolments import day, instant
 from targets.clock import brand_now
 from targets.models import Cycle
 
@@ -30,7 +30,7 @@ def state(participation: Any) -> str:
     out_at: datetime | None = participation.out_at
     if out_at is None:
         return "Enrolled"
-    when = zoned(out_at, participation)
+    when = day(out_at, participation.target.target_group.time_zone)
     return f"Enrolled, leaves {when}" if out_at > brand_now(participation.brand) else f"Left {when}"
 
 

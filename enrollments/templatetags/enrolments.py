@@ -22,10 +22,16 @@ def instant(at: datetime | None, zone: str) -> str:
 
 
 @register.filter
+def day(at: datetime, zone: str) -> str:
+    """3 Jan 2026 on the calendar of the zone."""
+    return date_format(localtime(at, ZoneInfo(zone)), "j M Y")
+
+
+@register.filter
 def days(cycle: Cycle, zone: str) -> str:
     """From the first day of a cycle to the last day inside it."""
     last = cycle.ends_at - timedelta(microseconds=1)
-    first_day, last_day = (date_format(localtime(at, ZoneInfo(zone)), "j M Y") for at in (cycle.starts_at, last))
+    first_day, last_day = day(cycle.starts_at, zone), day(last, zone)
     return first_day if first_day == last_day else f"{first_day} – {last_day}"
 
 

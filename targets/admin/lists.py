@@ -10,7 +10,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
 from targets.models import TargetGroup
-from targets.queries import as_id, search_customers
+from targets.queries import as_id, customers_known_as
 
 MOST_COUNTED = 10_000
 GROUPS_OFFERED = 100
@@ -92,8 +92,7 @@ class CustomerSearch(ConsoleAdmin):
 
     def matches(self, term: str) -> Q:
         # Found first: the rows are then reached by the index on the customer, whatever the planner thinks of a join.
-        customers = list(search_customers(term).values_list("pk", flat=True))
-        return Q(**{f"{self.customer_path}__in": customers})
+        return Q(**{f"{self.customer_path}__in": customers_known_as(term)})
 
 
 class TargetGroupFilter(admin.SimpleListFilter):

@@ -46,11 +46,14 @@ class TargetGroupAdmin(ReadOnlyAdmin):
     search_help_text = "A part of the name."
     inlines = (TargetInline, StreakLevelInline, CycleInline)
 
+    def get_inlines(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [each for each in self.inlines if obj.is_streak or each is not StreakLevelInline]
+
 
 @admin.register(Target)
 class TargetAdmin(ReadOnlyAdmin):
     list_display = ("name", "target_group", "kpi", "allocation", "is_active", "brand", "created_at")
-    list_filter = ("is_active", "kpi", "allocation", "brand", TargetGroupFilter)
+    list_filter = ("is_active", "kpi", "allocation", "brand", OwnGroupFilter)
     list_select_related = ("target_group", "brand")
     search_fields = ("name",)
     search_help_text = "A part of the name."
