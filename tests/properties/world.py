@@ -56,7 +56,11 @@ class World:
     def __init__(self, setting: Setting) -> None:
         number = next(_numbers)
         self.now = START - setting.begins_before
-        self.brand = Brand.objects.create(name=f"Brand of history {number}", sandbox=setting.is_sandbox, clock_at=self.now if setting.is_sandbox else None)
+        self.brand = Brand.objects.create(
+            name=f"Brand of history {number}",
+            sandbox=setting.is_sandbox,
+            clock_at=self.now if setting.is_sandbox else None,
+        )
         self.customers = Customer.objects.bulk_create(
             Customer(brand=self.brand, customer_id=each) for each in range(1, setting.customers + 1)
         )
