@@ -1,6 +1,8 @@
 """Settings of gunicorn: `gunicorn --config config/gunicorn.py config.wsgi`."""
 
 import os
+import signal
+from typing import Any
 
 bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
@@ -16,3 +18,8 @@ keepalive = 75  # longer than a proxy in front keeps an idle connection
 
 accesslog = "-" if os.environ.get("ACCESS_LOG") else None
 errorlog = "-"
+
+
+def post_worker_init(worker: Any) -> None:
+    """A terminal's Ctrl-C reaches the workers too: told twice to quit, by it and by the master, they would hang."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -44,6 +45,8 @@ class Command(BaseCommand):
             raise CommandError("The demo makes a superuser: it is for DEBUG=true only.", returncode=UNUSABLE)
         console = Console(file=cast("Any", self.stdout))
         port = os.environ.get("PORT", "8000")
+        if not port.isdigit():
+            raise CommandError(f"PORT={port} is no port number.", returncode=UNUSABLE)
         address = f"http://127.0.0.1:{port}"
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with served(address, port) as server:
@@ -66,13 +69,15 @@ class Command(BaseCommand):
 @contextmanager
 def served(address: str, port: str) -> Iterator[subprocess.Popen[bytes]]:
     """The site on its port, until the block ends. Raises `CommandError` if it does not come up."""
+    if not is_free(int(port)):
+        raise CommandError(f"Port {port} is in use. Try: make demo PORT={int(port) + 1}", returncode=UNUSABLE)
     arguments = ["-m", "gunicorn", "--config", "config/gunicorn.py", "--log-level", "warning", "config.wsgi"]
     server = subprocess.Popen([sys.executable, *arguments], cwd=settings.BASE_DIR)  # noqa: S603 - our own site
     try:
         until = time.monotonic() + PATIENCE
         while not is_ready(address):
             if server.poll() is not None:
-                raise CommandError(f"The site does not start. Is port {port} in use? Try: make demo PORT=8001")
+                raise CommandError("The site does not start: see above.")
             if time.monotonic() > until:
                 raise CommandError(f"The site is not ready at {address}/readyz.")
             time.sleep(0.1)
@@ -80,6 +85,16 @@ def served(address: str, port: str) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         server.terminate()
         server.wait()
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn does
+        try:
+            probe.bind(("0.0.0.0", port))  # noqa: S104 - asks for what gunicorn will ask for
+        except OSError:
+            return False
+    return True
 
 
 def is_ready(address: str) -> bool:
