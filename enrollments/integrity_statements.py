@@ -141,6 +141,10 @@ STATEMENTS = {
                       ', level ' || level.target_count) AS detail
           FROM rewards_grant given
           LEFT JOIN targets_streaklevel level ON level.id = given.level_id
+          LEFT JOIN (
+            SELECT customer_id, target_id, run_number, max(length) AS length
+              FROM chain GROUP BY customer_id, target_id, run_number
+          ) longest USING (customer_id, target_id, run_number)
          WHERE given.allocation = 'IMMEDIATE'
            AND (NOT EXISTS (
              SELECT FROM enrollments_participation participation
@@ -148,10 +152,7 @@ STATEMENTS = {
               WHERE participation.customer_id = given.customer_id AND participation.target_id = given.target_id
                 AND progress.run_number = given.run_number AND progress.cycle_number = given.cycle_number
                 AND progress.achieved_at IS NOT NULL)
-             OR level.target_count > coalesce((
-               SELECT max(chain.length) FROM chain
-                WHERE chain.customer_id = given.customer_id AND chain.target_id = given.target_id
-                  AND chain.run_number = given.run_number), 0))
+             OR level.target_count > coalesce(longest.length, 0))
         """,
     ),
     # domain.md 9.4. Nobody joins or leaves a closed period, so today's stays are those of the payment.
