@@ -1,6 +1,6 @@
 """Two operations at once: real threads, a connection each, made to meet just where it matters.
 
-A racer may have a *stop*: before its first statement that begins so, it waits until the other one waits for a lock,
+A racer may have a *stop*: before each statement that begins so, it waits until the other one waits for a lock of his,
 has come to its own stop, or is done. So the critical moment is hit in every round, by looking at the locks of the
 database and never by sleeping, and as nobody waits for one who cannot move, the test itself cannot deadlock.
 A guard is taken away in the statements the racers send, or in the schema; the product knows nothing of it.
@@ -114,7 +114,7 @@ class Race:
         if self._stops[mine] and sql.lstrip().startswith(self._stops[mine]):
             other = 1 - mine
             self._mark(self._stopped, mine)
-            self._wait_until(lambda: self._stopped[other] or self._done[other] or self._waits_for_lock(other))
+            self._wait_until(lambda: self._stopped[other] or self._done[other] or self._waits_for_me(other))
         return execute(sql, params, many, context)
 
     def _mark(self, flags: list[bool], racer: int) -> None:
@@ -129,9 +129,9 @@ class Race:
             with self._moved:
                 self._moved.wait(A_LOOK)
 
-    def _waits_for_lock(self, racer: int) -> bool:
+    def _waits_for_me(self, racer: int) -> bool:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", [self._backends[racer]])
+            cursor.execute("SELECT pg_backend_pid() = ANY (pg_blocking_pids(%s))", [self._backends[racer]])
             return bool(cursor.fetchone()[0])
 
 
