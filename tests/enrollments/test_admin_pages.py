@@ -29,7 +29,7 @@ STATEMENTS = {
     "Brand": (4, 3),
     "ApiUser": (5, 5),
     "Customer": (5, 5),
-    "TargetGroup": (5, 7),
+    "TargetGroup": (5, 6),
     "Cycle": (6, 4),
     "Target": (6, 6),
     "TargetValue": (6, 5),
