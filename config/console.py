@@ -31,6 +31,7 @@ class Console(AdminSite):
     site_header = "Milestreak"
     site_title = "Milestreak"
     index_title = "Console"
+    enable_nav_sidebar = False  # the room is for the tables
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """What is not in `ORDER` comes last, in Django's own order."""

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import Q
 
-from enrollments.models import Activity, ActivityOutcome, Progress, Run, Stay
+from enrollments.models import Activity, ActivityOutcome, Participation, Progress, Run, Stay
 from targets.admin.lists import SEARCH_HELP, CustomerSearch, ReadOnlyAdmin, TargetGroupFilter
 from targets.models import Brand
 
@@ -24,11 +24,16 @@ class OfParticipation(ReadOnlyAdmin, CustomerSearch):
     )
     list_select_related: ClassVar[tuple[str, ...]] = ("participation__customer", "participation__target")
 
+    @admin.display(description="Enrolment")
+    def enrolment(self, row: Any) -> Participation:
+        participation: Participation = row.participation
+        return participation
+
 
 @admin.register(Stay)
 class StayAdmin(OfParticipation):
     list_display = (
-        "participation",
+        "enrolment",
         "first_cycle",
         "end_cycle",
         "run_number",
@@ -40,12 +45,12 @@ class StayAdmin(OfParticipation):
 
 @admin.register(Run)
 class RunAdmin(OfParticipation):
-    list_display = ("participation", "number", "started_at")
+    list_display = ("enrolment", "number", "started_at")
 
 
 @admin.register(Progress)
 class ProgressAdmin(OfParticipation):
-    list_display = ("participation", "cycle_number", "run_number", "value", "adjustment", "achieved_at")
+    list_display = ("enrolment", "cycle_number", "run_number", "value", "adjustment", "achieved_at")
     ordering = ("-pk",)
 
 
@@ -74,7 +79,7 @@ class ActivityAdmin(ReadOnlyAdmin, CustomerSearch):
 class ActivityOutcomeAdmin(OfParticipation):
     list_display = (
         "activity",
-        "participation",
+        "enrolment",
         "cycle_number",
         "run_number",
         "delta",

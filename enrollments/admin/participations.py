@@ -55,7 +55,7 @@ class ParticipationAdmin(Unenrolling, Cancelling, ReadOnlyAdmin, CustomerSearch)
         (standing,) = standings([obj], now)
         receipts = list(Receipt.objects.filter(participation=obj).order_by("-pk")[: MOST_RECEIPTS + 1])
         enrolment = {
-            "title": "Enrolment",
+            "title": str(obj),
             "subtitle": None,
             "standing": standing,
             "zone": obj.target.target_group.time_zone,

@@ -4,6 +4,7 @@ from uuid import UUID
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import Truncator
 
 from enrollments.admin.history import OfParticipation, ParticipationGroupFilter
 from enrollments.models import Receipt
@@ -14,12 +15,16 @@ from targets.queries import as_id
 
 @admin.register(Receipt)
 class ReceiptAdmin(OfParticipation):
-    list_display = ("__str__", "participation", "recorded_at", "source", "actor", "reason")
+    list_display = ("__str__", "enrolment", "recorded_at", "source", "actor", "why")
     list_filter = ("kind", "source", "brand", ParticipationGroupFilter)
     list_select_related = ("participation__customer", "participation__target")
     search_help_text = f"{SEARCH_HELP[:-1]}; #4711 for the receipt of that number; or the id of a batch."
     change_form_template = "admin/enrollments/receipt.html"
     exclude = ("transaction_id", "snapshot")
+
+    @admin.display(description="Reason")
+    def why(self, receipt: Receipt) -> str:
+        return Truncator(receipt.reason).chars(60)
 
     def matches(self, term: str) -> Q:
         if term.startswith("#"):

@@ -188,12 +188,11 @@ class Unenrolling(admin.ModelAdmin):
             return HttpResponseRedirect(reverse("admin:enrollments_participation_changelist"))
         if not any(each.is_inactive for each in previews):
             form.fields.pop("include_inactive")
-        done = sum(each.is_done for each in results)
         request.current_app = self.admin_site.name  # as Django's own admin views do
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": f"{done} of {len(results)} unenrolled" if results else "Unenrol",
+            "title": title_of(previews, results),
             "previews": previews,
             "single": previews[0] if len(previews) == 1 else None,
             "possible": sum(each.account is not None for each in previews),
@@ -205,6 +204,15 @@ class Unenrolling(admin.ModelAdmin):
             "form": form,
         }
         return TemplateResponse(request, "admin/enrollments/unenrol.html", context)
+
+
+def title_of(previews: Sequence[Preview], results: Sequence[Result]) -> str:
+    if results:
+        return f"{sum(each.is_done for each in results)} of {len(results)} unenrolled"
+    if len(previews) > 1:
+        return f"Unenrol {len(previews)} customers"
+    (participation,) = (each.participation for each in previews)
+    return f"Unenrol {participation.customer} from {participation.target}"
 
 
 def loaded(ids: Sequence[int]) -> list[Participation]:

@@ -105,7 +105,7 @@ def test_leave_is_scheduled_and_cancelled(support, target):
     support.goto(f"/admin/enrollments/participation/unenroll/?id={participation.pk}")
     support.get_by_role("button", name="At the end of the running cycle").click()
     support.get_by_label("Reason").fill("Asked")
-    support.get_by_role("button", name="Schedule the leave").click()
+    support.get_by_label("Reason").press("Enter")  # does what the button says
     support.get_by_role("link", name="ABC").first.click()
     expect(support.locator(".state")).to_contain_text("Leaves at the end of c1")
     support.get_by_role("link", name="Cancel the scheduled leave …").click()
@@ -114,6 +114,17 @@ def test_leave_is_scheduled_and_cancelled(support, target):
 
     expect(support.locator(".state")).to_contain_text("Enrolled since")
     assert [each.kind for each in of_admin()] == [ReceiptKind.LEAVE_SCHEDULED, ReceiptKind.LEAVE_CANCELLED]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_colours_follow_the_choice_of_the_user_not_of_the_machine(support, scheme):
+    support.emulate_media(color_scheme="dark" if scheme == "light" else "light")
+    support.evaluate("scheme => localStorage.setItem('theme', scheme)", scheme)
+
+    support.goto("/admin/")
+
+    background = support.evaluate("getComputedStyle(document.querySelector('#header')).backgroundColor")
+    assert background == {"light": "rgb(11, 107, 79)", "dark": "rgb(18, 63, 50)"}[scheme]
 
 
 @pytest.mark.parametrize("width", [1280, 390])

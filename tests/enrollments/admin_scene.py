@@ -1,19 +1,22 @@
 """The scene of the admin tests: staff, and a brand whose test clock stands on the fourth day of c1."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
+from django.db.models import QuerySet
 from django.test import Client
 
 from enrollments.enums import Source
-from enrollments.models import Participation
+from enrollments.models import Participation, Receipt
 from enrollments.operations import ActivityData, enroll, record_activity
 from targets.models import Brand, Customer, Target
 from tests.factories import START, BrandFactory, CustomerFactory, UserFactory, make_programme
 
 ACT: dict[str, Any] = {"by": "test", "source": Source.API}
 NOW = START + timedelta(days=3)
+SUPPORT = ("enrollments.view_participation", "enrollments.unenroll", "enrollments.view_receipt")
 LIST = "/admin/enrollments/participation/"
 UNENROL = "/admin/enrollments/participation/unenroll/"
 
@@ -55,3 +58,23 @@ def signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+def unenrol_page(client: Client, *participations: Participation) -> str:
+    return client.get(UNENROL, {"id": [each.pk for each in participations]}).content.decode()
+
+
+def seen(html: str) -> list[str]:
+    """The hidden fields of the page: the enrolments, and what was shown of each."""
+    return re.findall(r'name="seen" value="([^"]*)"', html)
+
+
+def confirm(client: Client, html: str, *, reason: str = "Moved abroad", effective: str = "now", **details: str) -> Any:
+    """Send the form of the page, as its red button does."""
+    return client.post(
+        UNENROL, {"seen": seen(html), "effective": effective, "reason": reason, "confirm": "Unenrol"} | details
+    )
+
+
+def receipts_of_admin() -> QuerySet[Receipt]:
+    return Receipt.objects.filter(source=Source.ADMIN).order_by("pk")
