@@ -93,6 +93,8 @@ TEMPLATES = [
 IS_COMMAND = Path(sys.argv[0]).name in ("manage.py", "pytest", "__main__.py")
 LOCK_TIMEOUT = env.str("LOCK_TIMEOUT", default="30s" if IS_COMMAND else "5s")
 STATEMENT_TIMEOUT = env.str("STATEMENT_TIMEOUT", default="0" if IS_COMMAND else "20s")
+# A web process that stops amid a transaction would keep the closing job from barring the group's cycles.
+IDLE_TIMEOUT = "0" if IS_COMMAND else "60s"
 
 
 def database() -> dict[str, Any]:
@@ -113,8 +115,13 @@ def database() -> dict[str, Any]:
             "a PostgreSQL 15 or later."
         )
     options = settings.setdefault("OPTIONS", {})
-    timeouts = f"-c lock_timeout={LOCK_TIMEOUT} -c statement_timeout={STATEMENT_TIMEOUT}"
-    options["options"] = f"{timeouts} {options.get('options', '')}".strip()
+    timeouts = {
+        "lock_timeout": LOCK_TIMEOUT,
+        "statement_timeout": STATEMENT_TIMEOUT,
+        "idle_in_transaction_session_timeout": IDLE_TIMEOUT,
+    }
+    given = " ".join(f"-c {name}={value}" for name, value in timeouts.items())
+    options["options"] = f"{given} {options.get('options', '')}".strip()
     options.setdefault("connect_timeout", 10)
     settings["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
     settings["CONN_HEALTH_CHECKS"] = True

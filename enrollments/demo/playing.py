@@ -11,6 +11,7 @@ import simplejson
 from enrollments.demo.cases import BEGINNING, CASES, END, PROGRAMMES, Case, Step
 
 FIRST_CUSTOMER = 423789336
+NAMES = ("Ada", "Ben", "Chen", "Dara", "Emre", "Fay", "Gita", "Hugo", "Ines", "Jun", "Kofi", "Lena")  # one a case
 SECONDS = 30  # until a call is given up
 
 
@@ -109,8 +110,8 @@ class Player:
         for body in PROGRAMMES:
             group = self.call("POST", "/v3/targetGroups", body)["data"]
             self.paths[group["name"]] = f"/v3/targetGroups/{group['id']}/targets/{group['targets'][0]['id']}"
-        for outcome in self.outcomes:
-            self.call("PUT", f"/v3/customers/{outcome.customer_id}", {"lastName": f"Demo {outcome.customer_id}"})
+        for outcome, name in zip(self.outcomes, NAMES, strict=True):
+            self.call("PUT", f"/v3/customers/{outcome.customer_id}", {"firstName": name})
 
     def _act(self, step: Step, outcome: Outcome) -> None:
         path = self.paths[outcome.case.programme]
