@@ -12,6 +12,7 @@ ORDER = [
     "targets.Cycle",
     "targets.TargetValue",
     "targets.StreakLevel",
+    "targets.Inactivity",
     "targets.Brand",
     "targets.ApiUser",
     "enrollments.Participation",

@@ -14,7 +14,7 @@ from enrollments.models import Receipt
 from enrollments.operations import unenroll
 from enrollments.receipts import forfeited_period
 from targets.clock import run_at_now
-from targets.errors import CycleNotFound, NotEnrolled, StaleInstant
+from targets.errors import CycleNotFound, NotEnrolled, StaleInstant, TargetGroupNotFound, TargetNotFound
 from targets.models import Brand, Customer, Target
 
 CUSTOMERS_AT_ONCE = 1_000  # loaded in one statement
@@ -53,6 +53,7 @@ class Batch:
     request_id: str = ""
     batch_id: UUID | None = None
     dry_run: bool = False
+    even_if_inactive: bool = False
 
 
 def leave_each(batch: Batch, customer_ids: Sequence[int]) -> Iterator[Left]:
@@ -118,6 +119,7 @@ def _unenroll(batch: Batch, customer: Customer, at: datetime) -> Receipt:
         effective=batch.effective,
         batch_id=batch.batch_id,
         dry_run=batch.dry_run,
+        even_if_inactive=batch.even_if_inactive,
     )
 
 
@@ -129,6 +131,8 @@ def _outcome(batch: Batch, customer: Customer, operation: Callable[[datetime], R
         return Left(customer.customer_id, outcome, message=refusal.message, left_at=refusal.left_at)
     except CycleNotFound as refusal:
         return Left(customer.customer_id, LeaveOutcome.PERIOD_OVER, message=refusal.message)
+    except (TargetGroupNotFound, TargetNotFound) as refusal:
+        return Left(customer.customer_id, LeaveOutcome.INACTIVE, message=refusal.message)
     except Outdated as refusal:
         return Left(customer.customer_id, LeaveOutcome.CHANGED, message=str(refusal))
     except StaleInstant as refusal:

@@ -22,6 +22,7 @@ class LeaveOutcome(models.TextChoices):
     ALREADY_LEFT = "already_left", "Had left already"
     NEVER_ENROLLED = "never_enrolled", "Was never enrolled"
     UNKNOWN_CUSTOMER = "unknown_customer", "The brand has no such customer"
+    INACTIVE = "inactive", "The programme is inactive"
     PERIOD_OVER = "period_over", "The programme is over"
     DUPLICATE_IN_REQUEST = "duplicate_in_request", "Was named before"
     CHANGED = "changed", "Changed since the preview"  # where one was asked for: the admin

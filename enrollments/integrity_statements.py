@@ -14,6 +14,10 @@ achieved AS (
          CASE WHEN target_group.tracking_type = 'STREAKS' THEN (
            SELECT count(*) FROM targets_cycle cycle
             WHERE cycle.target_group_id = target_group.id AND cycle.number < progress.cycle_number
+              AND NOT EXISTS (
+                SELECT FROM targets_inactivity inactivity
+                 WHERE inactivity.target_group_id = target_group.id AND inactivity.began_at <= cycle.ends_at
+                   AND coalesce(inactivity.ended_at, 'infinity') > cycle.ends_at)
               AND EXISTS (
                 SELECT FROM enrollments_stay stay
                  WHERE stay.participation_id = participation.id AND stay.run_number = progress.run_number

@@ -3,11 +3,12 @@
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef
 
 from enrollments.models import Participation
 from targets.errors import StaleInstant
 from targets.models import Customer, Cycle, Target, TargetGroup
+from targets.queries import refuse_inactive
 
 # First key of the advisory locks on calendars; the second is derived from the target group's id.
 CALENDAR = 0x4D53
@@ -45,20 +46,30 @@ def bar_calendar(target_group: TargetGroup | int) -> None:
     _advisory("pg_advisory_xact_lock", target_group)
 
 
-def share_running_cycle(target_group: TargetGroup, at: datetime) -> Cycle | None:
+def share_running_cycle(target: Target, at: datetime, *, even_if_inactive: bool = False) -> Cycle | None:
     """The first cycle that ends after `at`, with the calendar shared; None when the programme is over.
 
     Raises `StaleInstant` if that cycle or a later one was closed: then `at` lies in a past that has been paid.
+    Raises `TargetGroupNotFound` or `TargetNotFound` if either was made inactive since the door looked.
     """
-    share_calendar(target_group)
-    closed = Cycle.objects.filter(target_group=target_group, number__gte=OuterRef("number"), closed_at__isnull=False)
+    group_id = target.target_group_id
+    share_calendar(group_id)
+    closed = Cycle.objects.filter(target_group=group_id, number__gte=OuterRef("number"), closed_at__isnull=False)
     cycle = (
-        Cycle.objects.filter(target_group=target_group, ends_at__gt=at)
-        .annotate(is_past=Exists(closed))
+        Cycle.objects.filter(target_group=group_id, ends_at__gt=at)
+        .annotate(
+            is_past=Exists(closed),
+            is_group_active=F("target_group__is_active"),
+            is_target_active=Exists(Target.objects.filter(pk=target.pk, is_active=True)),
+        )
         .order_by("ends_at")
         .first()
     )
-    if cycle is not None and cycle.is_past:
+    if cycle is None:
+        return None
+    if not even_if_inactive:
+        refuse_inactive(target, is_group_active=cycle.is_group_active, is_target_active=cycle.is_target_active)
+    if cycle.is_past:
         raise StaleInstant(at)
     return cycle
 

@@ -8,6 +8,7 @@ from enrollments.models import Participation, Progress, Stay
 from rewards.models import Grant, Reward
 from targets.enums import TrackingType
 from targets.models import Cycle, Target, TargetValue
+from targets.queries import ended_while_inactive
 
 
 def out_since(stay: Stay, cycle_ends: dict[int, datetime]) -> datetime | None:
@@ -49,7 +50,7 @@ def cycle_state(participation: Participation, target: Target, run_number: int, c
 
 @dataclass(frozen=True)
 class Streak:
-    """Cycles of one run: achieved ones, and those missed (a member of, ended, not achieved)."""
+    """Cycles of one run: achieved ones, and those missed (a member of, ended while active, not achieved)."""
 
     achieved: frozenset[int]
     missed: frozenset[int]
@@ -70,7 +71,11 @@ def streak(
     )
     if target.target_group.tracking_type == TrackingType.NON_CONTINUOUS_STREAKS:
         return Streak(achieved, frozenset())
-    ended = Cycle.objects.filter(target_group=target.target_group_id, ends_at__lte=at).values_list("number", flat=True)
+    ended = (
+        Cycle.objects.filter(target_group=target.target_group_id, ends_at__lte=at)
+        .exclude(ended_while_inactive())
+        .values_list("number", flat=True)
+    )
     of_run = [stay for stay in stays if stay.run_number == run_number]
     missed = frozenset(
         number for number in ended if number not in achieved and any(stay.covers(number) for stay in of_run)

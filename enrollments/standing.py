@@ -19,7 +19,8 @@ from enrollments.queries import out_since
 from enrollments.receipts import grouped
 from rewards.models import Grant
 from targets.enums import TrackingType
-from targets.models import Cycle, StreakLevel, TargetValue
+from targets.models import Cycle, StreakLevel, TargetGroup, TargetValue
+from targets.queries import ended_while_inactive
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class _Loader:
         targets = {each.target_id for each in participations}
         groups = {each.target.target_group_id for each in participations}
         self.cycles = grouped(Cycle.objects.filter(target_group__in=groups).order_by("number"), "target_group_id")
+        self.excused = ended_inactive({each.target.target_group for each in participations})
         self.levels = grouped(
             StreakLevel.objects.filter(target_group__in=groups).order_by("target_count"), "target_group_id"
         )
@@ -196,12 +198,19 @@ class _Loader:
                 for cycle in cycles
                 if cycle.ends_at <= self.at
                 and cycle.number not in achieved
+                and cycle.pk not in self.excused
                 and any(stay.run_number == run and stay.covers(cycle.number) for stay in stays)
             }
         by_level = {grant.level_id: grant for grant in grants if grant.level_id and grant.run_number == run}
         chains = _chains(achieved, missed)
         levels = [_level(level, by_level.get(level.pk), achieved, chains) for level in self.levels[group.pk]]
         return shown_count(achieved, missed), levels
+
+
+def ended_inactive(groups: set[TargetGroup]) -> set[int]:
+    """The ids of the cycles of streaks that ended while their group was inactive. No statement for milestones."""
+    streaks = [group.pk for group in groups if group.is_streak]
+    return set(Cycle.objects.filter(ended_while_inactive(), target_group__in=streaks).values_list("pk", flat=True))
 
 
 def _level(

@@ -48,7 +48,7 @@ def define_programme(
                 field=f"targets[{index}].reward",
             )
     with transaction.atomic():
-        programme = create_target_group(brand=brand, data=group, by=by)
+        programme = create_target_group(brand=brand, data=group, at=at, by=by)
         promised: list[tuple[Target, StreakLevel | None, RewardData]] = [
             (target, None, reward)
             for target, reward in zip(programme.targets, rewards, strict=True)

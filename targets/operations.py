@@ -16,7 +16,18 @@ from targets.calendar import closing_instant
 from targets.credentials import digest, generate_secret, password_to_send
 from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, SecretForm, TrackingType
 from targets.errors import DomainError, ImpossibleCombination, InvalidInput, NameTaken
-from targets.models import MAX_VALUE, ApiUser, Brand, Customer, Cycle, StreakLevel, Target, TargetGroup, TargetValue
+from targets.models import (
+    MAX_VALUE,
+    ApiUser,
+    Brand,
+    Customer,
+    Cycle,
+    Inactivity,
+    StreakLevel,
+    Target,
+    TargetGroup,
+    TargetValue,
+)
 from targets.models.programme import MAX_LEVELS
 from targets.queries import LARGEST_ID
 
@@ -94,7 +105,7 @@ REFUSAL_OF_CONSTRAINT: dict[str, DomainError] = {
 }
 
 
-def create_target_group(*, brand: Brand, data: GroupData, by: str) -> Programme:
+def create_target_group(*, brand: Brand, data: GroupData, at: datetime, by: str) -> Programme:
     """Make a target group with calendar, targets, values and levels, in a constant number of statements.
 
     Raises `InvalidInput`, `ImpossibleCombination`, `NameTaken`; then nothing is made (api.md 6).
@@ -102,7 +113,7 @@ def create_target_group(*, brand: Brand, data: GroupData, by: str) -> Programme:
     _refuse_impossible(data)
     try:
         with transaction.atomic():
-            return _create(brand, data, by)
+            return _create(brand, data, at, by)
     except IntegrityError as error:
         constraint = error.__cause__.diag.constraint_name  # type: ignore[union-attr]  # psycopg2's
         refusal = REFUSAL_OF_CONSTRAINT.get(constraint)
@@ -111,7 +122,7 @@ def create_target_group(*, brand: Brand, data: GroupData, by: str) -> Programme:
         raise type(refusal)(refusal.message, field=refusal.field) from None
 
 
-def _create(brand: Brand, data: GroupData, by: str) -> Programme:
+def _create(brand: Brand, data: GroupData, at: datetime, by: str) -> Programme:
     group = TargetGroup.objects.create(
         brand=brand,
         name=data.name,
@@ -129,6 +140,8 @@ def _create(brand: Brand, data: GroupData, by: str) -> Programme:
         counts_before_enrolment=data.counts_before_enrolment,
         created_by=by,
     )
+    if not data.is_active:
+        Inactivity.objects.create(target_group=group, began_at=at, began_by=by)
     zone = ZoneInfo(data.time_zone)
     cycles = Cycle.objects.bulk_create(
         Cycle(

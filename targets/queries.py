@@ -1,11 +1,20 @@
-from django.db.models import QuerySet, Value
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Lower
 
 from targets.errors import CustomerNotFound, TargetGroupNotFound, TargetNotFound
-from targets.models import Brand, Customer, Target, TargetGroup
+from targets.models import Brand, Customer, Inactivity, Target, TargetGroup
 
 LARGEST_ID = 2**63 - 1
 MOST_NAMESAKES = 1_000  # customers with the same external id or address
+
+
+def ended_while_inactive() -> Exists:
+    """Of a cycle: whether its group was inactive at the instant at which it ended (domain.md 6)."""
+    return Exists(
+        Inactivity.objects.filter(target_group=OuterRef("target_group"), began_at__lte=OuterRef("ends_at")).filter(
+            Q(ended_at=None) | Q(ended_at__gt=OuterRef("ends_at"))
+        )
+    )
 
 
 def as_id(text: str) -> int | None:
@@ -20,7 +29,7 @@ def find_target_group(brand: Brand, target_group_id: int, *, include_inactive: b
     if 0 < target_group_id <= LARGEST_ID:
         group = TargetGroup.objects.filter(brand=brand, pk=target_group_id).first()
     if group is None or not (group.is_active or include_inactive):
-        raise TargetGroupNotFound(f"Target group {target_group_id} is not found or inactive.")
+        raise group_not_found(target_group_id)
     return group
 
 
@@ -34,10 +43,26 @@ def find_target(brand: Brand, target_group_id: int, target_id: int, *, include_i
     if 0 < target_id <= LARGEST_ID:
         target = Target.objects.filter(target_group=group, pk=target_id).first()
     if target is None or not (target.is_active or include_inactive):
-        raise TargetNotFound(f"Target {target_id} is not found, inactive, or not in target group {target_group_id}.")
+        raise target_not_found(target_group_id, target_id)
     target.target_group = group
     target.brand = brand
     return target
+
+
+def refuse_inactive(target: Target, *, is_group_active: bool, is_target_active: bool) -> None:
+    """Raises `TargetGroupNotFound`, `TargetNotFound`, with the sentences of ids that are not found."""
+    if not is_group_active:
+        raise group_not_found(target.target_group_id)
+    if not is_target_active:
+        raise target_not_found(target.target_group_id, target.pk)
+
+
+def group_not_found(target_group_id: int) -> TargetGroupNotFound:
+    return TargetGroupNotFound(f"Target group {target_group_id} is not found or inactive.")
+
+
+def target_not_found(target_group_id: int, target_id: int) -> TargetNotFound:
+    return TargetNotFound(f"Target {target_id} is not found, inactive, or not in target group {target_group_id}.")
 
 
 def find_customer(brand: Brand, customer_id: int) -> Customer:

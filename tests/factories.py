@@ -7,6 +7,7 @@ import factory
 from django.contrib.auth import get_user_model
 from factory.django import DjangoModelFactory
 
+from enrollments.operations import set_group_active
 from rewards.enums import RewardKind
 from rewards.models import Reward
 from targets.access import ensure_default_access
@@ -129,3 +130,8 @@ def make_programme(
             for level in rewarded_levels
         )
     return target
+
+
+def freeze(target_group: TargetGroup) -> None:
+    """Make it inactive, as from its beginning."""
+    set_group_active(target_group=target_group, is_active=False, at=START, by="test")

@@ -1,3 +1,3 @@
-from enrollments.admin import customers, history, participations, receipts
+from enrollments.admin import customers, history, participations, programmes, receipts
 
-__all__ = ["customers", "history", "participations", "receipts"]
+__all__ = ["customers", "history", "participations", "programmes", "receipts"]

@@ -65,6 +65,7 @@ class Cancelling(admin.ModelAdmin):
                     by=request.user.get_username(),
                     source=Source.ADMIN,
                     reason=reason,
+                    even_if_inactive=is_inactive(participation),  # the form has asked
                     request_id=request.request_id,  # type: ignore[attr-defined]  # set by RequestIdMiddleware
                 )
                 if receipt.undoes_id != shown:

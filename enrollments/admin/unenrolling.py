@@ -153,6 +153,7 @@ class Unenrolling(admin.ModelAdmin):
             effective=effective,
             request_id=request.request_id,  # type: ignore[attr-defined]  # set by RequestIdMiddleware
             batch_id=batch_id,
+            even_if_inactive=form.cleaned_data["include_inactive"],
         )
         left = leave_as_foreseen(batch, participation.customer, foreseen)
         return Result(participation, left, why(left, participation), batch_id)
@@ -234,6 +235,7 @@ def look_ahead(participations: Sequence[Participation], effective: Effective) ->
                 source=Source.ADMIN,
                 effective=effective,
                 dry_run=True,
+                even_if_inactive=True,  # the box is asked for on confirming
             ),
             each.customer,
         )

@@ -1,6 +1,7 @@
 from enrollments.operations.activity import ActivityData, Recorded, record_activity
 from enrollments.operations.closing import Closed, close_cycles
 from enrollments.operations.enrolling import enroll
+from enrollments.operations.freezing import set_group_active, set_target_active
 from enrollments.operations.leaving import cancel_leave, unenroll
 
 __all__ = [
@@ -11,5 +12,7 @@ __all__ = [
     "close_cycles",
     "enroll",
     "record_activity",
+    "set_group_active",
+    "set_target_active",
     "unenroll",
 ]

@@ -68,6 +68,7 @@ def record_activity(*, brand: Brand, activity: ActivityData, at: datetime) -> Re
         # In one order, all before anything is read: two activities and two closes could else wait in a ring.
         for group_id in sorted({participation.target.target_group_id for participation in participations}):
             share_calendar(group_id)
+        _see_who_is_active(participations)
         outcomes = tuple(_apply(stored, participation, brand, at) for participation in participations)
         if not participations:
             stored.not_counted = _why_for_no_target(brand, activity)
@@ -123,6 +124,16 @@ def _lock_matching(customer: Customer, activity: ActivityData) -> list[Participa
         .filter(Q(target__event_name=activity.event_name) | Q(target__event_name=""), customer=customer)
         .order_by("pk")
     )
+
+
+def _see_who_is_active(participations: list[Participation]) -> None:
+    """Look again now that the calendars are shared: a group or target may have been frozen while we waited."""
+    ids = [participation.target_id for participation in participations]
+    active = set(
+        Target.objects.filter(pk__in=ids, is_active=True, target_group__is_active=True).values_list("pk", flat=True)
+    )
+    for participation in participations:
+        participation.target.is_active = participation.target_id in active
 
 
 def _why_for_no_target(brand: Brand, activity: ActivityData) -> NotCounted:
@@ -196,7 +207,7 @@ def _why_not(
     """The first reason that applies, else None (domain.md 6)."""
     occurred_at = activity.occurred_at
     target = participation.target
-    if not (target.is_active and target.target_group.is_active):
+    if not target.is_active:  # nor its group: _see_who_is_active
         return NotCounted.TARGET_INACTIVE
     if cycle is None:
         return NotCounted.NO_CYCLE

@@ -34,8 +34,8 @@ def enroll(
 
     `initial_balance` becomes the value of the joined cycle of a milestone; for a streak it is ignored, as is
     `reset_streak` for a milestone, and the receipt's `ignored_fields` say so. `reset_streak` opens the next run.
-    Raises `AlreadyEnrolled`, `CycleNotFound`, `InvalidInput` (a balance that would achieve a cycle not begun),
-    `StaleInstant`. Writes one receipt.
+    Raises `TargetGroupNotFound` or `TargetNotFound` (inactive), `AlreadyEnrolled`, `CycleNotFound`, `InvalidInput` (a
+    balance that would achieve a cycle not begun), `StaleInstant`. Writes one receipt.
     """
     is_streak = target.target_group.is_streak
     ignored = _ignored_fields(is_streak, initial_balance, reset_streak)
@@ -48,7 +48,7 @@ def enroll(
         stays = list(Stay.objects.filter(participation=participation))
         if stays and is_current(stays[-1], target, at):
             raise AlreadyEnrolled(f"Customer {customer.customer_id} is already enrolled in target {target.pk}.")
-        running = share_running_cycle(target.target_group, at)
+        running = share_running_cycle(target, at)
         if running is None:
             raise CycleNotFound("Target period not found: the last period is over, there is none to join.")
         joined = running if period_name is None else _find_cycle(target, period_name, at)

@@ -27,12 +27,14 @@ def unenroll(
     request_id: str = "",
     batch_id: UUID | None = None,
     dry_run: bool = False,
+    even_if_inactive: bool = False,
 ) -> Receipt:
     """Leave `target` from the cycle running at `at`, or from the one after it (domain.md 5).
 
     Finished cycles stay the customer's, and whatever they are still owed is still paid. No grant is ever removed.
     Asking for the end of the cycle again while that is scheduled changes nothing and answers the receipt in force.
-    Raises `NotEnrolled`, `CycleNotFound`, `StaleInstant`. Writes one receipt; with `dry_run` writes nothing and
+    Raises `NotEnrolled`, `CycleNotFound`, `StaleInstant`; `TargetGroupNotFound` or `TargetNotFound` where it is
+    inactive, unless `even_if_inactive` (staff, who say so). Writes one receipt; with `dry_run` writes nothing and
     returns the same receipt, unsaved.
     """
     with transaction.atomic():
@@ -43,7 +45,7 @@ def unenroll(
             raise _not_enrolled(customer, target, stay)
         if effective == Effective.END_OF_CYCLE and stay.leave_receipt is not None:
             return stay.leave_receipt
-        cycle = share_running_cycle(target.target_group, at)
+        cycle = share_running_cycle(target, at, even_if_inactive=even_if_inactive)
         if cycle is None:
             raise CycleNotFound("Target period not found: the last period is over, nothing is left to leave.")
 
@@ -97,10 +99,12 @@ def cancel_leave(
     source: Source,
     reason: str = "",
     request_id: str = "",
+    even_if_inactive: bool = False,
 ) -> Receipt:
     """Take back a scheduled leave before it takes effect (domain.md 5).
 
-    Raises `NotEnrolled` where none is pending, `StaleInstant`. Writes one receipt that names the first.
+    Raises `NotEnrolled` where none is pending, `StaleInstant`, and where it is inactive what `unenroll` raises.
+    Writes one receipt that names the first.
     """
     with transaction.atomic():
         participation = lock_participation(customer, target, at)
@@ -113,7 +117,7 @@ def cancel_leave(
             or at >= scheduled_end(stay.leaves_after, target)
         ):
             raise NotEnrolled(f"Customer {customer.customer_id} has no scheduled leave that could be cancelled.")
-        cycle = share_running_cycle(target.target_group, at)
+        cycle = share_running_cycle(target, at, even_if_inactive=even_if_inactive)
         if cycle is None:
             raise CycleNotFound()
         state = cycle_state(participation, target, stay.run_number, cycle)

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from targets.admin.lists import ReadOnlyAdmin, ReadOnlyInline, TargetGroupFilter
-from targets.models import Cycle, StreakLevel, Target, TargetGroup, TargetValue
+from targets.models import Cycle, Inactivity, StreakLevel, Target, TargetGroup, TargetValue
 
 
 class OwnGroupFilter(TargetGroupFilter):
@@ -83,3 +83,10 @@ class StreakLevelAdmin(ReadOnlyAdmin):
     search_fields = ("name",)
     search_help_text = "A part of the name."
     ordering = ("target_group", "target_count")
+
+
+@admin.register(Inactivity)
+class InactivityAdmin(ReadOnlyAdmin):
+    list_display = ("target_group", "began_at", "began_by", "ended_at", "ended_by")
+    list_filter = ("target_group__brand", OwnGroupFilter)
+    list_select_related = ("target_group",)

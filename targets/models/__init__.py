@@ -1,6 +1,6 @@
 from targets.models.brand import ApiUser, Brand
 from targets.models.customer import Customer
-from targets.models.programme import MAX_VALUE, Cycle, StreakLevel, Target, TargetGroup, TargetValue
+from targets.models.programme import MAX_VALUE, Cycle, Inactivity, StreakLevel, Target, TargetGroup, TargetValue
 
 __all__ = [
     "MAX_VALUE",
@@ -8,6 +8,7 @@ __all__ = [
     "Brand",
     "Customer",
     "Cycle",
+    "Inactivity",
     "StreakLevel",
     "Target",
     "TargetGroup",

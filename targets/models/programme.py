@@ -67,6 +67,36 @@ class TargetGroup(models.Model):
         return self.tracking_type != TrackingType.DEFAULT
 
 
+class Inactivity(models.Model):
+    """A time in which a target group was inactive, half-open [began_at, ended_at): a cycle that ended within it breaks
+    no streak (domain.md 6)."""
+
+    target_group = models.ForeignKey(TargetGroup, on_delete=models.PROTECT, related_name="inactivities")
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    began_by = models.CharField(max_length=150)
+    ended_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        verbose_name_plural = "inactivities"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=F("began_at")), name="inactivity_ends_after_it_began"
+            ),
+            # At most one is open: two without an end overlap. Serves "did this cycle end within one?" too.
+            ExclusionConstraint(
+                name="inactivities_never_overlap",
+                expressions=[
+                    (Func(F("target_group"), F("target_group"), Value("[]"), function="int8range"), "&&"),
+                    (Func(F("began_at"), F("ended_at"), function="tstzrange"), "&&"),
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Inactive from {self.began_at:%Y-%m-%d %H:%M} to {self.ended_at or 'now'}"
+
+
 class Cycle(models.Model):
     """One evaluation window, half-open [starts_at, ends_at); on the wire a *period*."""
 

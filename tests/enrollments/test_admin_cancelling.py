@@ -10,7 +10,7 @@ from enrollments.models import Receipt, Stay
 from enrollments.operations import cancel_leave, unenroll
 from targets.models import Brand, TargetGroup
 from tests.enrollments.admin_scene import ACT, LIST, NOW, enrolled, programme, signed_in, staff
-from tests.factories import START
+from tests.factories import START, freeze
 
 pytestmark = pytest.mark.django_db
 
@@ -104,7 +104,7 @@ def test_another_leave_scheduled_meanwhile_is_to_be_looked_at_again(support, lea
 
 
 def test_inactive_programme_needs_the_box_ticked(support, leaving):
-    TargetGroup.objects.update(is_active=False)
+    freeze(TargetGroup.objects.get())
 
     without = confirm(support, leaving)
     refused = of_admin().count()

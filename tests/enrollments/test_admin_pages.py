@@ -15,7 +15,7 @@ from enrollments.operations import ActivityData, enroll, record_activity, unenro
 from targets.enums import TrackingType
 from targets.models import Brand
 from tests.enrollments.admin_scene import ACT, LIST, NOW, enrolled, programme, signed_in, staff
-from tests.factories import START, ApiUserFactory
+from tests.factories import START, ApiUserFactory, freeze
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +34,7 @@ STATEMENTS = {
     "Target": (6, 6),
     "TargetValue": (6, 5),
     "StreakLevel": (6, 5),
+    "Inactivity": (6, 4),
     "Reward": (6, 4),
     "Grant": (6, 7),
     "Participation": (6, 15),
@@ -59,6 +60,7 @@ def one_more():
     left, _ = enrolled(milestone, achieved=True), enrolled(streak, achieved=True)
     unenroll(customer=left.customer, target=milestone, at=NOW, **ACT)
     ApiUserFactory(brand=milestone.brand)
+    freeze(streak.target_group)
 
 
 def statements(client, path):

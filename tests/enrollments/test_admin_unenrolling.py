@@ -25,7 +25,7 @@ from tests.enrollments.admin_scene import (
     staff,
     unenrol_page,
 )
-from tests.factories import START
+from tests.factories import START, freeze
 
 pytestmark = pytest.mark.django_db
 
@@ -300,7 +300,7 @@ def test_tampered_preview_is_never_taken_for_consent(support, shown):
 
 def test_inactive_programme_needs_the_box_ticked(support):
     participation = enrolled(programme())
-    TargetGroup.objects.update(is_active=False)
+    freeze(TargetGroup.objects.get())
     html = unenrol_page(support, participation)
 
     without = confirm(support, html)

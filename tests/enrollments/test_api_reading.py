@@ -7,6 +7,7 @@ from django.db import connection
 
 from targets.models import TargetGroup
 from tests.conftest import new_site
+from tests.factories import freeze
 from tests.journeys.programme import CUSTOMER, POINTS, Programme
 
 
@@ -287,7 +288,7 @@ def test_programmes_list_the_running_period_only_unless_asked_for_all(site):
 @pytest.mark.parametrize(("query", "found"), [("", 0), ("includeInactiveTargets=true", 1)])
 def test_inactive_programmes_are_listed_when_asked_for(site, query, found):
     abc = left_in_c3(site)
-    TargetGroup.objects.filter(pk=abc.group["id"]).update(is_active=False)
+    freeze(TargetGroup.objects.get(pk=abc.group["id"]))
 
     groups = site.get(f"/v3/users/{CUSTOMER}/targetGroups?{query}")[1]["data"]["targetGroups"]
 

@@ -101,7 +101,7 @@ def activity_that_counts_for_nothing() -> Act:
 
 def target_group_created() -> Act:
     brand = BrandFactory()
-    return lambda: create_target_group(brand=brand, data=a_streak_group(), by="test")
+    return lambda: create_target_group(brand=brand, data=a_streak_group(), at=START, by="test")
 
 
 def programme_defined() -> Act:

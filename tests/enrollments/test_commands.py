@@ -16,7 +16,7 @@ from enrollments.operations import ActivityData, closing, enroll, record_activit
 from rewards.models import Grant
 from targets.enums import Allocation
 from targets.models import Cycle, Target, TargetGroup
-from tests.factories import START, BrandFactory, CustomerFactory, make_programme
+from tests.factories import START, BrandFactory, CustomerFactory, freeze, make_programme
 
 pytestmark = pytest.mark.django_db
 
@@ -155,7 +155,7 @@ def test_programme_that_is_over_is_refused(target, customers):
 
 
 def test_inactive_group_needs_the_explicit_flag(target, customers):
-    TargetGroup.objects.update(is_active=False)
+    freeze(TargetGroup.objects.get())
 
     refused = run(target, "--customer", "1")
     allowed = run(target, "--customer", "1", "--include-inactive")

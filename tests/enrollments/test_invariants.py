@@ -11,7 +11,7 @@ from enrollments.operations import ActivityData, close_cycles, enroll, record_ac
 from rewards.models import Grant, Reward
 from targets.enums import Allocation, TrackingType
 from targets.models import StreakLevel
-from tests.factories import START, ApiUserFactory, BrandFactory, CustomerFactory, make_programme
+from tests.factories import START, ApiUserFactory, BrandFactory, CustomerFactory, freeze, make_programme
 
 pytestmark = pytest.mark.django_db
 
@@ -22,6 +22,7 @@ A_GRANT = """INSERT INTO rewards_grant (brand_id, customer_id, target_id, cycle_
   allocation, reward_id, reward_name, reward_kind, reward_payload, achieved_at, granted_at) VALUES """
 AN_OUTCOME = """INSERT INTO enrollments_activityoutcome (activity_id, participation_id, run_number, cycle_number,
   reason, delta, value, achieved, grant_ids) VALUES """
+AN_INACTIVITY = "INSERT INTO targets_inactivity (target_group_id, began_at, ended_at, began_by, ended_by) VALUES "
 A_RECEIPT = """INSERT INTO enrollments_receipt (brand_id, participation_id, stay_id, kind, effective_at, recorded_at,
   source, actor, reason, request_id, run_number, streak_count, cycle_count, from_cycle, first_cycle, end_cycle,
   running_verdict, ignored_fields) VALUES """
@@ -45,6 +46,9 @@ VIOLATIONS = {
     "(SELECT upper(name) FROM targets_target WHERE id = {target}) WHERE id = {streak}",
     "target_in_brand_of_group": "UPDATE targets_target SET brand_id = {other_brand} WHERE id = {unused}",
     "streak_is_immediate": "UPDATE targets_target SET allocation = 'PERIOD_END' WHERE id = {streak}",
+    "target_group_inactive_on_record": "UPDATE targets_targetgroup SET is_active = false WHERE id = {group}",
+    "inactivity_ends_after_it_began": AN_INACTIVITY + "({group}, '2026-01-02Z', '2026-01-01Z', 'x', 'x')",
+    "inactivities_never_overlap": AN_INACTIVITY + "({frozen_group}, '2025-01-01Z', NULL, 'x', '')",
     "cycle_number_unique": A_CYCLE + "({group}, 1, 'x', '', '2025-01-01Z', '2025-01-02Z', '2025-01-02Z', 0)",
     "cycle_name_unique": "UPDATE targets_cycle SET ref_code = 'C1' WHERE target_group_id = {group} AND number = 3",
     "cycle_number_range": A_CYCLE + "({group}, 0, 'x', '', '2020-01-01Z', '2020-01-02Z', '2020-01-02Z', 0)",
@@ -153,7 +157,8 @@ def ids():
     streak = make_programme(
         brand=brand, cycles=6, tracking_type=TrackingType.STREAKS, levels=(1, 2, 4), target_value=1, event_name="visit"
     )
-    unused = make_programme(brand=brand)
+    unused, frozen = make_programme(brand=brand), make_programme(brand=brand)
+    freeze(frozen.target_group)
     act = {"by": "test", "source": Source.API}
     for each, who in ((target, customer), (streak, customer), (streak, customer2)):
         enroll(customer=who, target=each, at=START, **act)
@@ -178,6 +183,7 @@ def ids():
         "streak": streak.pk,
         "streak_group": streak.target_group_id,
         "unused": unused.pk,
+        "frozen_group": frozen.target_group_id,
         "level2": StreakLevel.objects.get(target_group=streak.target_group, target_count=2).pk,
         "level4": StreakLevel.objects.get(target_group=streak.target_group, target_count=4).pk,
         "level2_reward": Reward.objects.get(level__target_group=streak.target_group, level__target_count=2).pk,
@@ -208,6 +214,7 @@ def test_every_named_invariant_of_the_database_has_a_statement_here():
         cursor.execute(
             """
             SELECT conname FROM pg_constraint WHERE conrelid::regclass::text ~ %(ours)s AND conname !~ %(generated)s
+               AND contype <> 't'
             UNION
             SELECT index.relname FROM pg_index JOIN pg_class index ON index.oid = indexrelid
              WHERE indisunique AND indrelid::regclass::text ~ %(ours)s AND index.relname !~ %(generated)s

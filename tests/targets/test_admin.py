@@ -38,6 +38,7 @@ def test_index_bears_our_name_and_lists_customers_first(chief):
         "Cycle",
         "TargetValue",
         "StreakLevel",
+        "Inactivity",
         "Brand",
         "ApiUser",
     ]

@@ -66,6 +66,7 @@ class Command(BaseCommand):
             effective=Effective(options["effective"]),
             batch_id=None if options["dry_run"] else uuid4(),
             dry_run=options["dry_run"],
+            even_if_inactive=options["include_inactive"],
         )
         done: list[Left] = []
         is_interrupted = False

@@ -1,0 +1,75 @@
+"""Freezing a programme and letting it run again: a page that says what it means, and a POST that does it."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_http_methods
+
+from enrollments.operations import set_group_active
+from targets.admin.programmes import TargetGroupAdmin
+from targets.clock import run_at_now
+from targets.errors import DomainError
+from targets.models import TargetGroup
+
+admin.site.unregister(TargetGroup)
+
+
+@admin.register(TargetGroup)
+class TargetGroupWithFreezingAdmin(TargetGroupAdmin):
+    change_form_template = "admin/enrollments/target_group.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_http_methods(["GET", "POST"])(self.active_view))
+        return [path("<int:pk>/active/", view, name="targets_targetgroup_active"), *super().get_urls()]
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        context["may_freeze"] = may_freeze(request)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def active_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The button says what is wanted, so that a second click, or somebody else's, undoes nothing."""
+        if not (may_freeze(request) and self.has_view_permission(request)):
+            raise PermissionDenied
+        group = TargetGroup.objects.select_related("brand").filter(pk=pk).first()
+        if group is None:
+            raise Http404
+        refusal = ""
+        if request.method == "POST":
+            wanted = request.POST.get("wanted") == "active"
+            by = request.user.get_username()
+            try:
+                changed = run_at_now(
+                    group.brand, lambda at: set_group_active(target_group=group, is_active=wanted, at=at, by=by)
+                )
+            except (DomainError, OperationalError) as error:
+                refusal = str(error)
+            else:
+                state = "active" if wanted else "frozen"
+                self.message_user(request, f"{group} is {state}{'' if changed else ' already'}.")
+                return HttpResponseRedirect(reverse("admin:targets_targetgroup_change", args=[pk]))
+        request.current_app = self.admin_site.name  # as Django's own admin views do
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"Freeze {group}" if group.is_active else f"Let {group} run again",
+            "group": group,
+            "refusal": refusal,
+        }
+        return TemplateResponse(request, "admin/enrollments/target_group_active.html", context)
+
+
+def may_freeze(request: HttpRequest) -> bool:
+    return request.user.has_perm("targets.change_targetgroup")

@@ -1,0 +1,39 @@
+"""Making a target group or a target inactive, and active again (domain.md 7)."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from enrollments.locks import bar_calendar
+from targets.errors import StaleInstant
+from targets.models import Inactivity, Target, TargetGroup
+
+
+def set_group_active(*, target_group: TargetGroup, is_active: bool, at: datetime, by: str) -> bool:
+    """Freeze the group, or let it run again; whether that changed anything.
+
+    While it is inactive nobody enrols, leaves or counts in it; closes and scheduled leaves take effect, and a cycle
+    that ends meanwhile breaks no streak. Waits for everybody who writes in the group, so each of them was before or
+    after. Raises `StaleInstant` if `at` lies before the last time it was frozen or let run.
+    """
+    with transaction.atomic():
+        bar_calendar(target_group.pk)
+        locked = TargetGroup.objects.select_for_update(of=("self",), no_key=True).get(pk=target_group.pk)
+        if locked.is_active == is_active:
+            return False
+        if Inactivity.objects.filter(Q(began_at__gt=at) | Q(ended_at__gt=at), target_group=locked).exists():
+            raise StaleInstant(at)
+        TargetGroup.objects.filter(pk=locked.pk).update(is_active=is_active, updated_at=at)
+        if is_active:
+            Inactivity.objects.filter(target_group=locked, ended_at=None).update(ended_at=at, ended_by=by)
+        else:
+            Inactivity.objects.create(target_group=locked, began_at=at, began_by=by)
+        return True
+
+
+def set_target_active(*, target: Target, is_active: bool) -> bool:
+    """Freeze one target of a group, or let it run again; whether that changed anything. The calendar goes on."""
+    with transaction.atomic():
+        bar_calendar(target.target_group_id)
+        return bool(Target.objects.filter(pk=target.pk).exclude(is_active=is_active).update(is_active=is_active))
