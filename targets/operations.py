@@ -1,9 +1,10 @@
 """Defining who is targeted, for what and when: brands, customers, target groups with their calendars."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -57,6 +58,7 @@ class TargetData:
     event_name: str = ""
     is_active: bool = True
     allocation: Allocation = Allocation.IMMEDIATE
+    cosmetic: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class GroupData:
     preferred_till_id: int | None = None
     late_days: int = 0
     counts_before_enrolment: bool = True
+    cosmetic: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -138,6 +141,7 @@ def _create(brand: Brand, data: GroupData, at: datetime, by: str) -> Programme:
         cycle_count=len(data.periods),
         late_days=data.late_days,
         counts_before_enrolment=data.counts_before_enrolment,
+        cosmetic=dict(data.cosmetic),
         created_by=by,
     )
     if not data.is_active:
@@ -166,6 +170,7 @@ def _create(brand: Brand, data: GroupData, at: datetime, by: str) -> Programme:
             kpi=each.kpi,
             event_name=each.event_name,
             allocation=each.allocation,
+            cosmetic=dict(each.cosmetic),
         )
         for each in data.targets
     )

@@ -7,15 +7,16 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from rest_framework import serializers
 
+from rewards.api.calendars import calendar_of
+from rewards.api.cosmetic import CosmeticFields, cosmetic_of
 from rewards.enums import RewardKind
 from rewards.operations import RewardData
 from targets.answers import Notice
-from targets.calendar import boundary
 from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, TrackingType
-from targets.errors import ImpossibleCombination, InvalidInput, WarningCode
+from targets.errors import ImpossibleCombination, InvalidInput
 from targets.fields import AmountField, StrictSerializer, TextField
 from targets.models import Brand
-from targets.operations import GroupData, LevelData, PeriodData, TargetData
+from targets.operations import GroupData, LevelData, TargetData
 
 # Which entities there are, and which of them carry an amount.
 ENTITIES = ("TRANSACTION", "LINEITEM", "EVENT", "CUSTOMER")
@@ -49,7 +50,7 @@ class DefaultValueSerializer(serializers.Serializer[Any]):
     defaultValue = AmountField()
 
 
-class TargetSerializer(serializers.Serializer[Any]):
+class TargetSerializer(CosmeticFields):
     name = TextField(max_length=200)
     description = TextField(required=False, allow_null=True, allow_blank=True, default="", max_length=255)
     active = serializers.BooleanField(required=False, allow_null=True, default=True)
@@ -76,7 +77,18 @@ class LevelSerializer(serializers.Serializer[Any]):
     reward = RewardSerializer(required=False, allow_null=True, default=None)
 
 
-class TargetGroupSerializer(serializers.Serializer[Any]):
+class PassedOverDateField(TextField):
+    def __init__(self) -> None:
+        super().__init__(
+            required=False,
+            allow_null=True,
+            default=None,
+            max_length=40,
+            help_text="Follows from the periods; a warning says if it differs.",
+        )
+
+
+class TargetGroupSerializer(CosmeticFields):
     """A published body: other fields change nothing and are passed over, unless `refuse_unsupported` knows them."""
 
     name = TextField(max_length=200)
@@ -88,21 +100,45 @@ class TargetGroupSerializer(serializers.Serializer[Any]):
         required=False, allow_null=True, default=None, max_length=64, help_text="IANA; without one the brand's."
     )
     frequencyType = serializers.ChoiceField(
-        choices=FrequencyType.choices, required=False, allow_null=True, default=FrequencyType.CUSTOM
+        choices=FrequencyType.choices, required=False, allow_null=True, default=None, help_text="Without one CUSTOM."
     )
     frequency = serializers.IntegerField(
-        required=False, allow_null=True, default=None, min_value=1, max_value=2**31 - 1
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=0,
+        max_value=2**31 - 1,
+        help_text="How many days, weeks, months, ... (CUSTOM: days) a period is long. If periods are sent, only kept.",
     )
     totalPeriods = serializers.IntegerField(
-        required=False, allow_null=True, default=None, help_text="If sent, the number of periods sent."
+        required=False, allow_null=True, default=None, help_text="The number of periods."
     )
     recurringCycles = serializers.IntegerField(
-        required=False, allow_null=True, default=None, min_value=0, max_value=2**31 - 1
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="A calendar is gone through once: nothing, -1, 0, 1 or the number of periods.",
     )
+    targetCycleStartDate = TextField(
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=40,
+        help_text="Where the first period starts, if none are sent: a midnight of the group's zone.",
+    )
+    targetCycleEndDate = PassedOverDateField()
+    fromDate = PassedOverDateField()
+    toDate = PassedOverDateField()
     preferredTillId = serializers.IntegerField(
         required=False, allow_null=True, default=None, min_value=-(2**63), max_value=2**63 - 1
     )
-    periods = PeriodSerializer(many=True, help_text="In the order of their dates.")
+    periods = PeriodSerializer(
+        many=True,
+        required=False,
+        allow_null=True,
+        default=list,
+        help_text="In the order of their dates. Without any they are made from the frequency: Cycle_1, Cycle_2, ...",
+    )
     targets = TargetSerializer(many=True)
     streaks = LevelSerializer(many=True, required=False, allow_null=True, default=list)
     lateDays = serializers.IntegerField(
@@ -132,9 +168,7 @@ def definition(brand: Brand, sent: Any) -> Definition:
     zone_name = body["timeZoneName"] or brand.time_zone
     if zone_name not in available_timezones():
         raise InvalidInput(f"{zone_name!r} is not an IANA time zone such as Europe/Berlin.", field="timeZoneName")
-    if body["totalPeriods"] not in (None, len(body["periods"])):
-        raise InvalidInput(f"{len(body['periods'])} periods were sent.", field="totalPeriods")
-    periods, warnings = _periods(body["periods"], ZoneInfo(zone_name))
+    periods, warnings = calendar_of(body, ZoneInfo(zone_name))
     streaks = body["streaks"] or []
     return Definition(
         GroupData(
@@ -153,6 +187,7 @@ def definition(brand: Brand, sent: Any) -> Definition:
             levels=[LevelData(each["name"], each["targetCountOfSequence"]) for each in streaks],
             late_days=body["lateDays"],
             counts_before_enrolment=body["countsBeforeEnrolment"],
+            cosmetic=cosmetic_of(body),
         ),
         [_reward(each["reward"]) for each in body["targets"]],
         [_reward(each["reward"]) for each in streaks],
@@ -167,7 +202,7 @@ def refuse_unsupported(sent: Mapping[str, Any]) -> None:
         match name:
             case "expression" | "expressionJson":
                 neutral = NEUTRAL_EXPRESSIONS
-            case "filters" | "extendedFieldInfo":
+            case "filters" | "extendedFieldInfo" | "targetAudienceFilter" | "targetMilestoneTriggers":
                 neutral = (None, [], {}, "")
             case "enrolmentMethod":
                 neutral = (None, "IMPORT")
@@ -227,22 +262,6 @@ def _evaluation_type(text: str, tracking_type: str) -> EvaluationType:
     )
 
 
-def _periods(sent: list[dict[str, Any]], zone: ZoneInfo) -> tuple[list[PeriodData], list[Notice]]:
-    periods: list[PeriodData] = []
-    warnings: list[Notice] = []
-    for index, each in enumerate(sent):
-        instants = []
-        for name in ("startDate", "endDate"):
-            path = f"periods[{index}].{name}"
-            instant, differs = boundary(each[name], zone, is_end=name == "endDate", field=path)
-            instants.append(instant)
-            if differs:
-                message = f"{path}: the offset was ignored; the time is read in {zone.key}."
-                warnings.append(Notice(WarningCode.FIELD_IGNORED, message))
-        periods.append(PeriodData(each["refCode"], instants[0], instants[1], each["description"] or ""))
-    return periods, warnings
-
-
 def _target(sent: dict[str, Any], path: str) -> TargetData:
     entity, kpi = sent["targetEntity"], sent["targetType"]
     if entity not in ENTITIES:
@@ -268,6 +287,7 @@ def _target(sent: dict[str, Any], path: str) -> TargetData:
         event_name=sent["eventName"] or "",
         allocation=Allocation(sent["rewardAllocationType"]),
         values=[each["defaultValue"] for each in sent["defaultValues"]],
+        cosmetic=cosmetic_of(sent),
     )
 
 

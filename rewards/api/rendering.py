@@ -52,6 +52,7 @@ def group_json(group: TargetGroup, at: datetime) -> dict[str, Any]:
         "userCreated": False,
         "lateDays": group.late_days,
         "countsBeforeEnrolment": group.counts_before_enrolment,
+        **group.cosmetic,
         "attribution": attribution(group),
         "periods": [period_json(cycle, group, zone, at) for cycle in cycles],
         "targets": [target_json(each, group, values[each.pk], rewards.get((each.pk, None))) for each in targets],
@@ -100,6 +101,7 @@ def target_json(
         "extendedFieldInfo": None,
         "rewardAllocationType": target.allocation,
         "reward": reward_json(reward),
+        **target.cosmetic,
         "attribution": attribution(group),
     }
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from rewards.api.cosmetic import CosmeticFields
 from rewards.enums import RewardKind
 from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, TrackingType
 from targets.fields import AmountField, InstantField
@@ -66,7 +67,7 @@ class DefaultValueAnswer(serializers.Serializer[Any]):
     defaultValue = AmountField()
 
 
-class TargetAnswer(serializers.Serializer[Any]):
+class TargetAnswer(CosmeticFields):
     id = serializers.IntegerField()
     name = serializers.CharField()
     description = serializers.CharField(allow_blank=True)
@@ -96,7 +97,7 @@ class LevelAnswer(serializers.Serializer[Any]):
     attribution = Attribution()
 
 
-class TargetGroupAnswer(serializers.Serializer[Any]):
+class TargetGroupAnswer(CosmeticFields):
     """A programme: its calendar, its targets, its streak levels."""
 
     id = serializers.IntegerField()

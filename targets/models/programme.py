@@ -7,6 +7,7 @@ from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Lower
 
 from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, TrackingType
+from targets.exact_json import ExactJSONField
 from targets.models.brand import Brand, validate_time_zone
 
 # Values are sums of exact decimals with three places (domain.md 6); 10^15 - 1 is the largest that is accepted.
@@ -29,7 +30,10 @@ class TargetGroup(models.Model):
     time_zone = models.CharField(max_length=64, validators=[validate_time_zone])
     frequency_type = models.CharField(max_length=12, choices=FrequencyType.choices, default=FrequencyType.CUSTOM)
     frequency = models.PositiveIntegerField(null=True, blank=True)
-    recurring_cycles = models.PositiveIntegerField(null=True, blank=True)
+    recurring_cycles = models.IntegerField(null=True, blank=True, help_text="Kept and echoed; changes nothing.")
+    cosmetic = ExactJSONField(
+        default=dict, blank=True, editable=False, help_text="Published fields that are kept and echoed."
+    )
     preferred_till_id = models.BigIntegerField(null=True, blank=True, help_text="Kept and echoed; changes nothing.")
     cycle_count = models.PositiveSmallIntegerField(help_text="Number of cycles, 1 to cycle_count.")
     late_days = models.PositiveSmallIntegerField(
@@ -170,6 +174,9 @@ class Target(models.Model):
         max_length=100, blank=True, help_text="Counts activities of this name; empty: of any."
     )
     allocation = models.CharField(max_length=12, choices=Allocation.choices, default=Allocation.IMMEDIATE)
+    cosmetic = ExactJSONField(
+        default=dict, blank=True, editable=False, help_text="Published fields that are kept and echoed."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

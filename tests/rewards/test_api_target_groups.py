@@ -82,6 +82,19 @@ def test_milestone_is_made_with_periods_in_its_zone_values_and_reward(site):
     ]
 
 
+def test_cosmetic_fields_that_were_sent_are_kept_and_echoed_and_others_left_out(site):
+    body = changed(MILESTONE, ["targets", 0, "emfRuleSetId"], 126421625) | {"preferredTillId": 751552970000}
+
+    made = site.post("/v3/targetGroups", body | {"emfUnrolledRulesetId": None, "unheardOf": 5})[1]["data"]
+
+    read = site.get(f"/v3/targetGroups/{made['id']}")[1]["data"]
+    assert read == made
+    assert (read["preferredTillId"], read["emfUnrolledRulesetId"]) == (751552970000, None)
+    assert read["targets"][0]["emfRuleSetId"] == 126421625
+    assert {"emfRuleSetId", "unheardOf"} & set(read) == set()
+    assert "emfUnrolledRulesetId" not in read["targets"][0]
+
+
 def test_made_group_is_read_again_as_it_was_answered(site):
     made = site.post("/targetGroups", STREAK)[1]["data"]
 
@@ -138,6 +151,8 @@ REFUSED = [
     (MILESTONE, ["targets", 0, "enrolmentMethod"], "TRANSACTION", 300004, "targets[0].enrolmentMethod"),
     (MILESTONE, ["targets", 0, "reward", "value"], None, 300004, "targets[0].reward.value"),
     (MILESTONE, ["leaderboardEnabled"], True, 300004, "leaderboardEnabled"),
+    (MILESTONE, ["emfRuleSetId"], {"a": 1}, 300004, "emfRuleSetId"),
+    (MILESTONE, ["targets", 0, "emfRuleSetId"], "x", 300004, "targets[0].emfRuleSetId"),
     (MILESTONE, ["lateDays"], -1, 300004, "lateDays"),
     (MILESTONE, ["streaks"], STREAK["streaks"], 310033, "streaks"),
     (STREAK, ["targets", 0, "rewardAllocationType"], "PERIOD_END", 310033, "targets[0].rewardAllocationType"),
@@ -156,6 +171,7 @@ def test_impossible_definition_is_refused_by_code_naming_the_field_and_makes_not
 
     assert (status, [each["code"] for each in answer["errors"]]) == (409 if code == 310069 else 400, [code])
     assert answer["errors"][0]["message"].startswith(f"{field}: ")
+    assert not answer["errors"][0]["message"].startswith(f"{field}: {field}: ")
     assert rows() == [0] * 6
 
 

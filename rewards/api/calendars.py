@@ -1,0 +1,100 @@
+"""The calendar of a published body: given period by period, or counted from a start (api.md 6)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+from targets.answers import Notice
+from targets.calendar import boundary, last_second, regular_cycles
+from targets.enums import FrequencyType
+from targets.errors import InvalidInput, WarningCode
+from targets.operations import PeriodData
+
+# Published bodies send these for a calendar that is gone through once.
+RECURS_NOT = (None, -1, 0, 1)
+
+
+def calendar_of(body: Mapping[str, Any], zone: ZoneInfo) -> tuple[list[PeriodData], list[Notice]]:
+    """The periods that `body` gives, else those its frequency makes, and what was passed over on the way.
+
+    Raises `InvalidInput` naming the field: for what is missing, and for what contradicts the calendar.
+    """
+    periods, warnings = _given(body, zone) if body["periods"] else _generated(body, zone)
+    if body["totalPeriods"] not in (None, len(periods)):
+        raise InvalidInput(
+            f"{len(periods)} periods were sent: leave totalPeriods out, or the periods.", field="totalPeriods"
+        )
+    if body["recurringCycles"] not in (*RECURS_NOT, len(periods)):
+        raise InvalidInput(
+            f"A calendar is gone through once: define as many periods as there are to be, and send {len(periods)} "
+            "or nothing.",
+            field="recurringCycles",
+        )
+    return periods, warnings + _contradicted(body, periods, zone)
+
+
+def _given(body: Mapping[str, Any], zone: ZoneInfo) -> tuple[list[PeriodData], list[Notice]]:
+    periods: list[PeriodData] = []
+    warnings: list[Notice] = []
+    for index, each in enumerate(body["periods"]):
+        instants = []
+        for name in ("startDate", "endDate"):
+            path = f"periods[{index}].{name}"
+            instant, differs = boundary(each[name], zone, is_end=name == "endDate", field=path)
+            instants.append(instant)
+            if differs:
+                warnings.append(_offset_ignored(path, zone))
+        periods.append(PeriodData(each["refCode"], instants[0], instants[1], each["description"] or ""))
+    return periods, warnings
+
+
+def _generated(body: Mapping[str, Any], zone: ZoneInfo) -> tuple[list[PeriodData], list[Notice]]:
+    if body["frequencyType"] is None:
+        raise InvalidInput(
+            "Send the periods, or frequencyType, frequency, totalPeriods and targetCycleStartDate to have them made.",
+            field="periods",
+        )
+    if not body["frequency"]:
+        raise InvalidInput("Without periods, say how many units a cycle is long: 1 or more.", field="frequency")
+    if body["totalPeriods"] is None or not 1 <= body["totalPeriods"] <= settings.MAX_CYCLES:
+        raise InvalidInput(
+            f"Without periods, say how many there are to be: 1 to {settings.MAX_CYCLES}.", field="totalPeriods"
+        )
+    if body["targetCycleStartDate"] is None:
+        raise InvalidInput(
+            "Without periods, say when the first one starts: a midnight, such as 2026-01-01T00:00:00.",
+            field="targetCycleStartDate",
+        )
+    start, differs = boundary(body["targetCycleStartDate"], zone, is_end=False, field="targetCycleStartDate")
+    cycles = regular_cycles(
+        start.astimezone(zone).date(),
+        FrequencyType(body["frequencyType"]),
+        body["frequency"],
+        body["totalPeriods"],
+        zone,
+    )
+    periods = [PeriodData(f"Cycle_{number}", *bounds) for number, bounds in enumerate(cycles, 1)]
+    return periods, [_offset_ignored("targetCycleStartDate", zone)] if differs else []
+
+
+def _contradicted(body: Mapping[str, Any], periods: list[PeriodData], zone: ZoneInfo) -> list[Notice]:
+    """The bounds of the calendar follow from its periods. Other ones are passed over, but not silently."""
+    first = _day(periods[0].starts_at, zone)
+    last = _day(last_second(periods[-1].ends_at), zone), _day(periods[-1].ends_at, zone)
+    bounds = {"fromDate": (first,), "targetCycleStartDate": (first,), "toDate": last, "targetCycleEndDate": last}
+    return [
+        Notice(WarningCode.FIELD_IGNORED, f"{name}: ignored; the periods run from {first} to {last[0]}.")
+        for name, days in bounds.items()
+        if body[name] is not None and not body[name].startswith(days)
+    ]
+
+
+def _day(instant: datetime, zone: ZoneInfo) -> str:
+    return instant.astimezone(zone).date().isoformat()
+
+
+def _offset_ignored(path: str, zone: ZoneInfo) -> Notice:
+    return Notice(WarningCode.FIELD_IGNORED, f"{path}: the offset was ignored; the time is read in {zone.key}.")
