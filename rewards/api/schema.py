@@ -5,8 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from rewards.enums import RewardKind
-from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, TrackingType
-from targets.fields import AmountField, InstantField
+from targets.enums import Allocation, Entity, EvaluationType, FrequencyType, Kpi, TrackingType
+from targets.fields import AmountField, InstantField, MatchField
 
 
 class GrantedReward(serializers.Serializer[Any]):
@@ -72,8 +72,10 @@ class TargetAnswer(serializers.Serializer[Any]):
     description = serializers.CharField(allow_blank=True)
     active = serializers.BooleanField()
     targetType = serializers.ChoiceField(choices=Kpi.choices)
-    targetEntity = serializers.CharField()
+    targetEntity = serializers.ChoiceField(choices=Entity.choices)
     eventName = serializers.CharField(allow_null=True)
+    attributeName = serializers.CharField(allow_null=True)
+    match = MatchField(allow_null=True)
     targetGroupId = serializers.IntegerField()
     expression = serializers.CharField()
     expressionJson = serializers.CharField(allow_null=True)
