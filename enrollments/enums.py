@@ -66,6 +66,7 @@ class NotCounted(models.TextChoices):
     IN_FUTURE = "in_future", "It lies more than 5 minutes ahead"
     WHILE_AWAY = "while_away", "It lies between a leave and the next enrolment"
     BEFORE_ENROLMENT = "before_enrolment", "It lies before the enrolment"
+    NO_NUMBER = "no_number", "The attribute to add up is missing or no number"
     DUPLICATE = "duplicate", "The same event was sent before"
     EVENT_ID_CONFLICT = "event_id_conflict", "The event id was used for another content"
     UNKNOWN_CUSTOMER = "unknown_customer", "The brand has no such customer"

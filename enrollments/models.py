@@ -227,6 +227,9 @@ class ActivityOutcome(models.Model):
     cycle_number = models.PositiveSmallIntegerField(null=True, blank=True)
     reason = models.CharField(max_length=20, blank=True, choices=NotCounted.choices)
     delta = models.DecimalField(max_digits=18, decimal_places=3, default=0)
+    visit_on = models.DateField(
+        null=True, blank=True, help_text="The day in the group's zone that this activity made a day with a visit."
+    )
     value = models.DecimalField(
         max_digits=SUM_DIGITS, decimal_places=3, default=0, help_text="The cycle's value afterwards."
     )
@@ -242,6 +245,14 @@ class ActivityOutcome(models.Model):
                 | ~Q(reason="") & Q(delta=0),
                 name="outcome_counted_or_reason",
             ),
+            # Serves "has this day counted".
+            models.UniqueConstraint(
+                fields=["participation", "run_number", "cycle_number", "visit_on"],
+                condition=Q(visit_on__isnull=False),
+                name="outcome_visit_once",
+                violation_error_message="A day counts as one visit in a period of a run.",
+            ),
+            models.CheckConstraint(condition=Q(visit_on=None) | Q(reason="", delta=1), name="outcome_visit_adds_one"),
         ]
         indexes = [
             # Integrity check: what was counted for a cycle of a participation.

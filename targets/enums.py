@@ -26,6 +26,28 @@ class Kpi(models.TextChoices):
 
     COUNT = "COUNT", "Number of activities"
     SALES = "SALES", "Sum of amounts"
+    GROSS_SALES = "GROSS_SALES", "Sum of gross amounts"
+    QUANTITY = "QUANTITY", "Sum of quantities"
+    VISIT = "VISIT", "Number of days with an activity"
+    EVENT_ATTRIBUTE = "EVENT_ATTRIBUTE", "Sum of one attribute"
+
+
+class Entity(models.TextChoices):
+    """What an activity stands for; on the wire `targetEntity`."""
+
+    TRANSACTION = "TRANSACTION", "Transaction"
+    LINEITEM = "LINEITEM", "Line item"
+    EVENT = "EVENT", "Event"
+    CUSTOMER = "CUSTOMER", "Customer"
+
+
+# What can be measured of each: only what is sold has an amount and a quantity, only an event has attributes to add up.
+KPIS_OF_ENTITY = {
+    Entity.TRANSACTION: (Kpi.COUNT, Kpi.SALES, Kpi.GROSS_SALES, Kpi.QUANTITY, Kpi.VISIT),
+    Entity.LINEITEM: (Kpi.COUNT, Kpi.SALES, Kpi.GROSS_SALES, Kpi.QUANTITY, Kpi.VISIT),
+    Entity.EVENT: (Kpi.COUNT, Kpi.VISIT, Kpi.EVENT_ATTRIBUTE),
+    Entity.CUSTOMER: (Kpi.COUNT, Kpi.VISIT),
+}
 
 
 class Allocation(models.TextChoices):

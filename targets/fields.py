@@ -148,6 +148,36 @@ class TextField(serializers.CharField):
         return value
 
 
+CONDITION = {
+    "type": "object",
+    "minProperties": 1,
+    "additionalProperties": False,
+    "properties": {
+        "equals": {"type": ["string", "number", "boolean"]},
+        "in": {"type": "array", "minItems": 1, "items": {"type": ["string", "number", "boolean"]}},
+        "atLeast": {"type": "number"},
+        "atMost": {"type": "number"},
+    },
+}
+
+
+@extend_schema_field(
+    {
+        "type": ["object", "null"],
+        "description": "Counts only activities whose attributes fulfil all of this, by the names of the attributes.",
+        "additionalProperties": CONDITION,
+    }
+)
+class MatchField(serializers.Field[Any, Any, Any, Any]):
+    """Conditions on attributes as they are; whether they are right, the operation says."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
 class ReasonField(TextField):
     """Why somebody did something: free text of at most 500 characters, of several lines, may be empty."""
 

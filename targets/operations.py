@@ -15,8 +15,18 @@ from django.db import IntegrityError, transaction
 from targets.access import ensure_default_access
 from targets.calendar import closing_instant
 from targets.credentials import digest, generate_secret, password_to_send
-from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, SecretForm, TrackingType
+from targets.enums import (
+    KPIS_OF_ENTITY,
+    Allocation,
+    Entity,
+    EvaluationType,
+    FrequencyType,
+    Kpi,
+    SecretForm,
+    TrackingType,
+)
 from targets.errors import DomainError, ImpossibleCombination, InvalidInput, NameTaken
+from targets.matching import refuse_wrong_match
 from targets.models import (
     MAX_VALUE,
     ApiUser,
@@ -48,14 +58,16 @@ class PeriodData:
 
 @dataclass(frozen=True)
 class TargetData:
-    """One target; `values` has one value for each cycle, or one for all."""
+    """One target; `values` has one value for each cycle, or one for all. `match`: see `targets.matching`."""
 
     name: str
     kpi: Kpi
     values: Sequence[Decimal]
     description: str = ""
-    entity: str = "TRANSACTION"
+    entity: Entity = Entity.TRANSACTION
     event_name: str = ""
+    attribute_name: str = ""
+    match: Mapping[str, Any] = field(default_factory=dict)
     is_active: bool = True
     allocation: Allocation = Allocation.IMMEDIATE
     cosmetic: Mapping[str, Any] = field(default_factory=dict)
@@ -169,6 +181,8 @@ def _create(brand: Brand, data: GroupData, at: datetime, by: str) -> Programme:
             entity=each.entity,
             kpi=each.kpi,
             event_name=each.event_name,
+            attribute_name=each.attribute_name,
+            match=each.match,
             allocation=each.allocation,
             cosmetic=dict(each.cosmetic),
         )
@@ -197,6 +211,7 @@ def _refuse_impossible(data: GroupData) -> None:
         raise InvalidInput(f"A target group has 1 to {MAX_TARGETS} targets.", field="targets")
     for index, target in enumerate(data.targets):
         path = f"targets[{index}]"
+        _refuse_measure(target, path)
         if is_streak and target.allocation == Allocation.PERIOD_END:
             raise ImpossibleCombination(
                 "A streak gives its rewards at once: PERIOD_END is for milestones.",
@@ -213,6 +228,21 @@ def _refuse_impossible(data: GroupData) -> None:
                 f"A target value is greater than 0 and at most {MAX_VALUE}.", field=f"{path}.defaultValues"
             )
     _refuse_levels(data, is_streak)
+
+
+def _refuse_measure(target: TargetData, path: str) -> None:
+    """What of an activity is measured, and which activities are."""
+    if target.kpi not in KPIS_OF_ENTITY[target.entity]:
+        entities = " or ".join(each for each, kpis in KPIS_OF_ENTITY.items() if target.kpi in kpis)
+        raise ImpossibleCombination(
+            f"{target.kpi} cannot be measured of {target.entity}: send {entities}.", field=f"{path}.targetEntity"
+        )
+    if (target.kpi == Kpi.EVENT_ATTRIBUTE) != bool(target.attribute_name):
+        raise InvalidInput(
+            "EVENT_ATTRIBUTE needs the name of the attribute to add up; no other targetType has one.",
+            field=f"{path}.attributeName",
+        )
+    refuse_wrong_match(target.match, f"{path}.match")
 
 
 def _refuse_calendar(data: GroupData) -> None:

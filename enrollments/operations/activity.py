@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -12,11 +13,12 @@ from django.db.models import Q
 
 from enrollments.enums import NotCounted
 from enrollments.locks import share_calendar
+from enrollments.measuring import measure
 from enrollments.models import Activity, ActivityOutcome, Participation, Progress, Run, Stay
 from enrollments.operations.granting import settle
 from enrollments.queries import out_since
-from targets.enums import Kpi
 from targets.errors import StaleInstant
+from targets.matching import matches
 from targets.models import Brand, Customer, Cycle, Target, TargetValue
 
 AHEAD_OF_NOW = timedelta(minutes=5)
@@ -117,13 +119,17 @@ def _repeated(brand: Brand, customer: Customer, activity: ActivityData) -> Recor
 
 
 def _lock_matching(customer: Customer, activity: ActivityData) -> list[Participation]:
-    """The participations whose target counts events of this name, locked in the order of their ids."""
-    return list(
+    """The participations whose target counts events of this name with such attributes, locked in order of their ids.
+
+    Those that only the attributes rule out are locked too: that is one statement, and they are his own.
+    """
+    of_this_name = (
         Participation.objects.select_for_update(of=("self",), no_key=True)
         .select_related("target__target_group")
         .filter(Q(target__event_name=activity.event_name) | Q(target__event_name=""), customer=customer)
         .order_by("pk")
     )
+    return [each for each in of_this_name if matches(each.target.match, activity.attributes)]
 
 
 def _see_who_is_active(participations: list[Participation]) -> None:
@@ -137,8 +143,9 @@ def _see_who_is_active(participations: list[Participation]) -> None:
 
 
 def _why_for_no_target(brand: Brand, activity: ActivityData) -> NotCounted:
-    matching = Q(event_name=activity.event_name) | Q(event_name="")
-    exists = Target.objects.filter(matching, brand=brand).exists()
+    of_this_name = Q(event_name=activity.event_name) | Q(event_name="")
+    conditions = Target.objects.filter(of_this_name, brand=brand).values_list("match", flat=True).distinct()
+    exists = any(matches(each, activity.attributes) for each in conditions)
     return NotCounted.NOT_ENROLLED if exists else NotCounted.NO_TARGET
 
 
@@ -159,7 +166,11 @@ def _apply(activity: Activity, participation: Participation, brand: Brand, at: d
         ).first()
 
     reason = _why_not(activity, participation, brand, cycle, stay, stays, progress, at)
-    if reason is not None or cycle is None or stay is None:
+    measured = None
+    if reason is None and cycle is not None and stay is not None:
+        measured = measure(target, activity, partial(_was_visited, participation, stay.run_number, cycle.number))
+        reason = NotCounted.NO_NUMBER if measured is None else None
+    if measured is None or cycle is None or stay is None:
         return ActivityOutcome.objects.create(
             activity=activity,
             participation=participation,
@@ -168,11 +179,10 @@ def _apply(activity: Activity, participation: Participation, brand: Brand, at: d
             reason=reason or NotCounted.NOT_ENROLLED,
         )
 
-    delta = change(target.kpi, activity.amount, activity.quantity)
     progress = progress or Progress(
         participation=participation, run_number=stay.run_number, cycle_number=cycle.number, value=Decimal(0)
     )
-    progress.value += delta
+    progress.value += measured.delta
     grants = settle(
         participation=participation,
         target=target,
@@ -187,7 +197,8 @@ def _apply(activity: Activity, participation: Participation, brand: Brand, at: d
         participation=participation,
         run_number=stay.run_number,
         cycle_number=cycle.number,
-        delta=delta,
+        delta=measured.delta,
+        visit_on=measured.visit_on,
         value=progress.value,
         achieved=progress.achieved_at is not None,
         grant_ids=[grant.pk for grant in grants],
@@ -254,9 +265,7 @@ def _was_before_run(occurred_at: datetime, participation: Participation, stay: S
     return occurred_at < started_at
 
 
-def change(kpi: str, amount: Decimal | None, quantity: Decimal | None) -> Decimal:
-    """By how much one activity changes the value. A negative amount or quantity is a return."""
-    if kpi == Kpi.COUNT:
-        is_return = (amount is not None and amount < 0) or (quantity is not None and quantity < 0)
-        return Decimal(-1) if is_return else Decimal(1)
-    return amount if amount is not None else Decimal(0)
+def _was_visited(participation: Participation, run_number: int, cycle_number: int, day: date) -> bool:
+    return ActivityOutcome.objects.filter(
+        participation=participation, run_number=run_number, cycle_number=cycle_number, visit_on=day
+    ).exists()

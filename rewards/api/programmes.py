@@ -12,15 +12,12 @@ from rewards.api.cosmetic import CosmeticFields, cosmetic_of
 from rewards.enums import RewardKind
 from rewards.operations import RewardData
 from targets.answers import Notice
-from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, TrackingType
+from targets.enums import Allocation, Entity, EvaluationType, FrequencyType, Kpi, TrackingType
 from targets.errors import ImpossibleCombination, InvalidInput
-from targets.fields import AmountField, StrictSerializer, TextField
+from targets.fields import AmountField, MatchField, StrictSerializer, TextField
 from targets.models import Brand
 from targets.operations import GroupData, LevelData, TargetData
 
-# Which entities there are, and which of them carry an amount.
-ENTITIES = ("TRANSACTION", "LINEITEM", "EVENT", "CUSTOMER")
-ENTITIES_WITH_AMOUNT = ("TRANSACTION", "LINEITEM")
 NEUTRAL_EXPRESSIONS = (None, "", "true", True)
 
 
@@ -54,7 +51,7 @@ class TargetSerializer(CosmeticFields):
     name = TextField(max_length=200)
     description = TextField(required=False, allow_null=True, allow_blank=True, default="", max_length=255)
     active = serializers.BooleanField(required=False, allow_null=True, default=True)
-    targetEntity = TextField(max_length=32, help_text=f"One of {', '.join(ENTITIES)}.")
+    targetEntity = TextField(max_length=32, help_text=f"One of {', '.join(Entity.values)}.")
     targetType = TextField(max_length=32, help_text=f"One of {', '.join(Kpi.values)}.")
     eventName = TextField(
         required=False,
@@ -64,6 +61,16 @@ class TargetSerializer(CosmeticFields):
         max_length=100,
         help_text="Counts activities of this name; without one, of any.",
     )
+    attributeName = TextField(
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        default="",
+        max_length=100,
+        trim_whitespace=False,
+        help_text="Of EVENT_ATTRIBUTE: the attribute whose numbers are added up.",
+    )
+    match = MatchField(required=False, allow_null=True, default=None)
     defaultValues = DefaultValueSerializer(many=True, help_text="One for each period, or one for all.")
     rewardAllocationType = serializers.ChoiceField(
         choices=Allocation.choices, required=False, default=Allocation.IMMEDIATE
@@ -264,27 +271,24 @@ def _evaluation_type(text: str, tracking_type: str) -> EvaluationType:
 
 def _target(sent: dict[str, Any], path: str) -> TargetData:
     entity, kpi = sent["targetEntity"], sent["targetType"]
-    if entity not in ENTITIES:
+    if entity not in Entity.values:
         raise InvalidInput(
-            f"targetEntity {entity!r} is not supported: send one of {', '.join(ENTITIES)}.",
+            f"targetEntity {entity!r} is not supported: send one of {', '.join(Entity.values)}.",
             field=f"{path}.targetEntity",
         )
     if kpi not in Kpi.values:
         raise InvalidInput(
             f"targetType {kpi!r} is not supported: send one of {', '.join(Kpi.values)}.", field=f"{path}.targetType"
         )
-    if kpi == Kpi.SALES and entity not in ENTITIES_WITH_AMOUNT:
-        raise ImpossibleCombination(
-            f"{kpi} adds up amounts, which {entity} has not: send {' or '.join(ENTITIES_WITH_AMOUNT)}.",
-            field=f"{path}.targetEntity",
-        )
     return TargetData(
         name=sent["name"],
         description=sent["description"] or "",
         is_active=sent["active"] is not False,
-        entity=entity,
+        entity=Entity(entity),
         kpi=Kpi(kpi),
         event_name=sent["eventName"] or "",
+        attribute_name=sent["attributeName"] or "",
+        match={} if sent["match"] is None else sent["match"],
         allocation=Allocation(sent["rewardAllocationType"]),
         values=[each["defaultValue"] for each in sent["defaultValues"]],
         cosmetic=cosmetic_of(sent),

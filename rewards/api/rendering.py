@@ -91,6 +91,8 @@ def target_json(
         "targetType": target.kpi,
         "targetEntity": target.entity,
         "eventName": target.event_name or None,
+        "attributeName": target.attribute_name or None,
+        "match": target.match or None,
         "targetGroupId": group.pk,
         "expression": "true",
         "expressionJson": None,

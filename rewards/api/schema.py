@@ -6,8 +6,8 @@ from rest_framework import serializers
 
 from rewards.api.cosmetic import CosmeticFields
 from rewards.enums import RewardKind
-from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, TrackingType
-from targets.fields import AmountField, InstantField
+from targets.enums import Allocation, Entity, EvaluationType, FrequencyType, Kpi, TrackingType
+from targets.fields import AmountField, InstantField, MatchField
 
 
 class GrantedReward(serializers.Serializer[Any]):
@@ -73,8 +73,10 @@ class TargetAnswer(CosmeticFields):
     description = serializers.CharField(allow_blank=True)
     active = serializers.BooleanField()
     targetType = serializers.ChoiceField(choices=Kpi.choices)
-    targetEntity = serializers.CharField()
+    targetEntity = serializers.ChoiceField(choices=Entity.choices)
     eventName = serializers.CharField(allow_null=True)
+    attributeName = serializers.CharField(allow_null=True)
+    match = MatchField(allow_null=True)
     targetGroupId = serializers.IntegerField()
     expression = serializers.CharField()
     expressionJson = serializers.CharField(allow_null=True)

@@ -1,4 +1,6 @@
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.core.validators import MinValueValidator
@@ -6,7 +8,7 @@ from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Lower
 
-from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, TrackingType
+from targets.enums import KPIS_OF_ENTITY, Allocation, Entity, EvaluationType, FrequencyType, Kpi, TrackingType
 from targets.exact_json import ExactJSONField
 from targets.models.brand import Brand, validate_time_zone
 
@@ -168,10 +170,18 @@ class Target(models.Model):
     name = models.CharField(max_length=200)
     description = models.CharField(max_length=255, blank=True)
     is_active = models.BooleanField(default=True)
-    entity = models.CharField(max_length=32, default="TRANSACTION", help_text="On the wire targetEntity.")
+    entity = models.CharField(
+        max_length=32, choices=Entity.choices, default=Entity.TRANSACTION, help_text="On the wire targetEntity."
+    )
     kpi = models.CharField("KPI", max_length=16, choices=Kpi.choices)
+    attribute_name = models.CharField(
+        max_length=100, blank=True, help_text="The attribute that EVENT_ATTRIBUTE adds up; empty for all others."
+    )
     event_name = models.CharField(
         max_length=100, blank=True, help_text="Counts activities of this name; empty: of any."
+    )
+    match = ExactJSONField(
+        default=dict, blank=True, help_text="Counts activities whose attributes fit all of this; empty: any."
     )
     allocation = models.CharField(max_length=12, choices=Allocation.choices, default=Allocation.IMMEDIATE)
     cosmetic = ExactJSONField(
@@ -189,6 +199,17 @@ class Target(models.Model):
             ),
             # Aim of the composite foreign keys that keep a participation and a grant in one brand.
             models.UniqueConstraint(fields=["brand", "id"], name="target_brand_key"),
+            models.CheckConstraint(
+                condition=reduce(or_, (Q(entity=each, kpi__in=kpis) for each, kpis in KPIS_OF_ENTITY.items())),
+                name="target_kpi_of_entity",
+                violation_error_message="This KPI cannot be measured of this entity.",
+            ),
+            models.CheckConstraint(
+                condition=(Q(kpi=Kpi.EVENT_ATTRIBUTE) & ~Q(attribute_name=""))
+                | (~Q(kpi=Kpi.EVENT_ATTRIBUTE) & Q(attribute_name="")),
+                name="target_attribute_if_added_up",
+                violation_error_message="EVENT_ATTRIBUTE names the attribute that it adds up, no other KPI does.",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -45,6 +45,10 @@ VIOLATIONS = {
     "target_name_unique": "UPDATE targets_target SET name = "
     "(SELECT upper(name) FROM targets_target WHERE id = {target}) WHERE id = {streak}",
     "target_in_brand_of_group": "UPDATE targets_target SET brand_id = {other_brand} WHERE id = {unused}",
+    "target_kpi_of_entity": "UPDATE targets_target SET entity = 'CUSTOMER', kpi = 'SALES' WHERE id = {unused}",
+    "target_attribute_if_added_up": "UPDATE targets_target SET entity = 'EVENT', kpi = 'EVENT_ATTRIBUTE' "
+    "WHERE id = {unused}",
+    "target_match_is_object": "UPDATE targets_target SET match = '[]' WHERE id = {unused}",
     "streak_is_immediate": "UPDATE targets_target SET allocation = 'PERIOD_END' WHERE id = {streak}",
     "target_group_inactive_on_record": "UPDATE targets_targetgroup SET is_active = false WHERE id = {group}",
     "inactivity_ends_after_it_began": AN_INACTIVITY + "({group}, '2026-01-02Z', '2026-01-01Z', 'x', 'x')",
@@ -134,6 +138,10 @@ VIOLATIONS = {
     "achieved, grant_ids) SELECT activity_id, participation_id, 'no_cycle', 0, 0, false, '{{}}' "
     "FROM enrollments_activityoutcome LIMIT 1",
     "outcome_counted_or_reason": AN_OUTCOME + "({activity}, {participation}, NULL, NULL, '', 1, 1, false, '{{}}')",
+    "outcome_visit_once": "UPDATE enrollments_activityoutcome SET cycle_number = 1, visit_on = '2026-01-01' "
+    "WHERE participation_id = {streak_participation}",
+    "outcome_visit_adds_one": "UPDATE enrollments_activityoutcome SET visit_on = '2026-01-01', delta = 2 "
+    "WHERE activity_id = {activity}",
     "outcome_of_own_customer": AN_OUTCOME + "({activity}, {participation2}, 1, 1, '', 1, 1, false, '{{}}')",
     "receipt_of_leaving_has_end": A_RECEIPT + "({brand}, {participation}, {stay}, 'UNENROLLED', now(), now(), 'API', "
     "'x', '', '', 1, 0, 6, 1, 1, NULL, '', '{{}}')",
@@ -189,6 +197,7 @@ def ids():
         "level2_reward": Reward.objects.get(level__target_group=streak.target_group, level__target_count=2).pk,
         "reward": Reward.objects.get(target=target).pk,
         "participation": participation.pk,
+        "streak_participation": Participation.objects.get(customer=customer, target=streak).pk,
         "participation2": Participation.objects.get(customer=customer2).pk,
         "stay": Stay.objects.get(participation=participation).pk,
         "activity": Activity.objects.get(event_id="e1").pk,

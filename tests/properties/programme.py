@@ -4,8 +4,10 @@ Written from `docs/domain.md` alone. It imports nothing of the product and reads
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+
+KPIS = ("COUNT", "SALES", "GROSS_SALES", "QUANTITY", "VISIT", "EVENT_ATTRIBUTE")
 
 # What is being modelled
 
@@ -26,19 +28,20 @@ class Programme:
     """One target with its calendar. `rewarded`: the target, or each streak level, has a reward."""
 
     kind: str  # DEFAULT, STREAKS, NON_CONTINUOUS_STREAKS
-    kpi: str  # COUNT, SALES
+    kpi: str  # one of KPIS
     allocation: str  # IMMEDIATE, PERIOD_END
     cycles: tuple[Cycle, ...]
     levels: tuple[int, ...] = ()
     rewarded: bool = True
     counts_before_enrolment: bool = True
     is_sandbox: bool = False
+    time_zone: str = "UTC"
 
     def __post_init__(self) -> None:
         """Refuse a programme that domain.md 1, 3 and 5 rule out: it would test nothing."""
         if self.kind not in ("DEFAULT", "STREAKS", "NON_CONTINUOUS_STREAKS"):
             raise ValueError(f"unknown kind {self.kind}")
-        if self.kpi not in ("COUNT", "SALES"):
+        if self.kpi not in KPIS:
             raise ValueError(f"unknown KPI {self.kpi}")
         if self.allocation not in ("IMMEDIATE", "PERIOD_END"):
             raise ValueError(f"unknown allocation {self.allocation}")
@@ -119,12 +122,16 @@ class Balance:
 
 @dataclass(frozen=True)
 class Activity:
-    """An activity was counted and changed the value of a cycle by `change`."""
+    """An activity was counted and changed the value of a cycle by `change`.
+
+    `day` is the local day; None for a return.
+    """
 
     run: int
     cycle: int
     recorded_at: datetime
     change: Decimal
+    day: date | None = None
 
 
 # What is answered

@@ -4,13 +4,14 @@ It remembers facts only (stays, balances, counted activities, grants, barred cyc
 everything else out again at each question, with loops. One short function per rule; "domain.md 5"
 in a docstring is the section the rule comes from, in our own words.
 
-Left out for now: undo, windows other than the fixed calendar, KPIs other than COUNT and SALES,
-inactive groups and edits. It imports nothing of the product and reads no clock.
+Left out for now: undo, windows other than the fixed calendar, inactive groups and edits. It imports
+nothing of the product and reads no clock.
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from tests.properties.history import History
 from tests.properties.programme import (
@@ -112,9 +113,18 @@ class Reference(History):
         return self._write_receipt("LEAVE_CANCELLED", at, verdicts)
 
     def record(
-        self, *, at: datetime, occurred_at: datetime, amount: Decimal | None, quantity: Decimal | None = None
+        self,
+        *,
+        at: datetime,
+        occurred_at: datetime,
+        amount: Decimal | None,
+        quantity: Decimal | None = None,
+        attribute: object = None,
     ) -> Counted | NotCounted:
-        """Process one activity; it counts in the cycle of `occurred_at` or not at all (domain.md 6)."""
+        """Process one activity; it counts in the cycle of `occurred_at` or not at all (domain.md 6).
+
+        `attribute` is what it has under the name that the target adds up.
+        """
         self._refuse_stale(at)
         reason = self._reason_not_to_count(at, occurred_at)
         if reason is not None:
@@ -122,7 +132,11 @@ class Reference(History):
 
         cycle = self.programme.cycle_at(occurred_at).number
         run = self._covering_stay(cycle).run
-        granted = self._add_fact(Activity(run, cycle, at, self._change(amount, quantity)))
+        day = None if self._is_return(amount, quantity) else self._local_day(occurred_at)
+        change = self._change(run, cycle, day, amount, quantity, attribute)
+        if change is None:
+            return NotCounted("no_number")
+        granted = self._add_fact(Activity(run, cycle, at, change, day))
         self.changed_at = at
         return Counted(run, cycle, self._value(run, cycle), self._is_achieved(run, cycle), granted)
 
@@ -228,7 +242,7 @@ class Reference(History):
     # Whether an activity counts (domain.md 6)
 
     def _reason_not_to_count(self, at: datetime, occurred_at: datetime) -> str | None:
-        """The first of the seven reasons that applies, else None."""
+        """The first reason that applies, else None."""
         cycle = self.programme.cycle_at(occurred_at)
         if cycle is None:
             return "no_cycle"
@@ -275,12 +289,42 @@ class Reference(History):
         began_at = next(stay.enrolled_at for stay in self._stays if stay.run == run)
         return occurred_at < began_at
 
-    def _change(self, amount: Decimal | None, quantity: Decimal | None) -> Decimal:
-        """SALES adds the amount, if there is one; COUNT adds 1, and takes 1 away for a return."""
-        if self.programme.kpi == "SALES":
-            return Decimal(0) if amount is None else amount
-        is_return = any(each is not None and each < 0 for each in (amount, quantity))
-        return Decimal(-1) if is_return else Decimal(1)
+    def _is_return(self, *numbers: Decimal | None) -> bool:
+        """A negative amount or quantity."""
+        return any(number is not None and number < 0 for number in numbers)
+
+    def _local_day(self, instant: datetime) -> date:
+        return instant.astimezone(ZoneInfo(self.programme.time_zone)).date()
+
+    def _change(
+        self,
+        run: int,
+        cycle: int,
+        day: date | None,
+        amount: Decimal | None,
+        quantity: Decimal | None,
+        attribute: object,
+    ) -> Decimal | None:
+        """By the KPI; what is missing adds 0, but an attribute that is no number is told so.
+
+        `day`: the local day, None for a return, which takes 1 from COUNT and is no visit.
+        """
+        match self.programme.kpi:
+            case "COUNT":
+                return Decimal(-1) if day is None else Decimal(1)
+            case "VISIT":
+                return Decimal(0) if day is None or self._was_visited(run, cycle, day) else Decimal(1)
+            case "QUANTITY":
+                return quantity or Decimal(0)
+            case "EVENT_ATTRIBUTE":
+                return attribute if isinstance(attribute, Decimal) else None
+        return amount or Decimal(0)
+
+    def _was_visited(self, run: int, cycle: int, day: date) -> bool:
+        """Something that is no return has counted on this day; a balance set since makes no difference."""
+        return any(
+            isinstance(fact, Activity) and (fact.run, fact.cycle, fact.day) == (run, cycle, day) for fact in self._facts
+        )
 
     # Receipts (domain.md 5)
 

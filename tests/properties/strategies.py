@@ -7,13 +7,16 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from tests.factories import START
-from tests.properties.programme import Cycle, Programme
+from tests.properties.programme import KPIS, Cycle, Programme
 
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)  # the smallest step of PostgreSQL's clock
 
 KINDS = ("DEFAULT", "DEFAULT", "STREAKS", "NON_CONTINUOUS_STREAKS")
 EVENT_NAMES = ("purchase", "visit")
+COUNTING = ("COUNT", "VISIT")  # by ones; the others add up what they find
+ZONES = ("UTC", "Asia/Kolkata", "America/Los_Angeles")
+ATTRIBUTE = "points"
 
 # Beside a boundary: on it, just before and after, and further off.
 NEAR = st.sampled_from((timedelta(0), -INSTANT, INSTANT, timedelta(hours=5), -timedelta(hours=5)))
@@ -21,20 +24,33 @@ NEAR = st.sampled_from((timedelta(0), -INSTANT, INSTANT, timedelta(hours=5), -ti
 
 @dataclass(frozen=True)
 class Definition:
-    """A programme, and what else a brand says of it. An empty event name matches activities of any name."""
+    """A programme, and what else a brand says of it. An empty event name matches activities of any name.
+
+    `at_least` is what an activity needs as its attribute to match; None: it needs none.
+    """
 
     programme: Programme
     late_days: int
     event_name: str
+    at_least: Decimal | None
+
+    def counts(self, event_name: str, attribute: object) -> bool:
+        """Whether it is about activities of this name and attribute at all."""
+        if self.event_name not in ("", event_name):
+            return False
+        return self.at_least is None or (isinstance(attribute, Decimal) and attribute >= self.at_least)
 
 
 @st.composite
 def definitions(draw: st.DrawFn, *, is_sandbox: bool) -> Definition:
     kind = draw(st.sampled_from(KINDS))
-    kpi = draw(st.sampled_from(("COUNT", "SALES")))
+    kpi = draw(st.sampled_from(("COUNT", "VISIT", *KPIS)))
     late_days = draw(st.integers(0, 2))
     count = draw(st.sampled_from((4, 1, 2, 3, 5, 6, 7, 8, 8, 8)))
-    values = st.integers(1, 3).map(Decimal) if kpi == "COUNT" else st.sampled_from((Decimal("0.5"), Decimal("7.125")))
+    most = 2 if kpi == "VISIT" else 3  # a cycle is of 1 to 3 days
+    values = (
+        st.integers(1, most).map(Decimal) if kpi in COUNTING else st.sampled_from((Decimal("0.5"), Decimal("7.125")))
+    )
     cycles = []
     starts_at = START
     for number in range(1, count + 1):
@@ -55,8 +71,10 @@ def definitions(draw: st.DrawFn, *, is_sandbox: bool) -> Definition:
         rewarded=draw(st.sampled_from((True, True, True, False))),
         counts_before_enrolment=draw(st.booleans()),
         is_sandbox=is_sandbox,
+        time_zone=draw(st.sampled_from(ZONES)),
     )
-    return Definition(programme, late_days, draw(st.sampled_from((*EVENT_NAMES, ""))))
+    event_name = draw(st.sampled_from((*EVENT_NAMES, "")))
+    return Definition(programme, late_days, event_name, draw(st.sampled_from((None, None, None, Decimal("0.5")))))
 
 
 @dataclass(frozen=True)

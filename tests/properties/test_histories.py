@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 from enrollments.integrity import all_violations
 from enrollments.operations import ActivityData
 from tests.properties.programme import Cycle
-from tests.properties.strategies import EVENT_NAMES, NEAR, Setting, settings
+from tests.properties.strategies import ATTRIBUTE, COUNTING, DAY, EVENT_NAMES, INSTANT, NEAR, Setting, settings
 from tests.properties.world import Pair, World
 
 THIS_SOAK = "tests/properties/test_histories.py::test_many_more_random_histories_go_as_the_reference_says[0]"
@@ -149,9 +149,12 @@ class Histories(RuleBasedStateMachine):
         return cycle
 
     def reach(self, pair: Pair, cycle: Cycle) -> None:
-        """As many activities as the cycle asks for."""
-        for _ in range(1 if pair.definition.programme.kpi == "SALES" else int(cycle.target_value)):
+        """As many activities as the cycle asks for; visits on as many days, while it runs."""
+        kpi = pair.definition.programme.kpi
+        for _ in range(int(cycle.target_value) if kpi in COUNTING else 1):
             self.deliver(pair, EVENT_NAMES[0], cycle.target_value, timedelta(0))
+            if kpi == "VISIT":
+                self.world.now = max(self.world.now, min(self.world.now + DAY, cycle.ends_at - INSTANT))
 
     @rule(
         who=WHO,
@@ -180,7 +183,8 @@ class Histories(RuleBasedStateMachine):
             customer_id=pair.customer.customer_id,
             occurred_at=world.now + off,
             amount=amount,
-            quantity=Decimal(-1) if amount is None and off else None,
+            quantity=Decimal(-1) if amount is None and off else amount,
+            attributes={ATTRIBUTE: "many" if amount is None else amount} if amount or off else {},
         )
         world.deliver(activity, at=world.now)
 

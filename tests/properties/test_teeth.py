@@ -86,6 +86,14 @@ def take_an_achievement_back_with_a_return(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(activity, "settle", wrong)
 
 
+def count_each_visit_of_a_day(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(activity, "_was_visited", lambda *details: False)
+
+
+def count_whatever_the_attributes(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(activity, "matches", lambda match, attributes: True)
+
+
 WRONG = [
     leave_after_the_running_cycle,
     pay_whoever_reached_the_value,
@@ -96,6 +104,8 @@ WRONG = [
     count_activity_in_a_closed_cycle,
     forget_that_a_scheduled_leave_took_effect,
     take_an_achievement_back_with_a_return,
+    count_each_visit_of_a_day,
+    count_whatever_the_attributes,
 ]
 
 

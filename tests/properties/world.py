@@ -13,12 +13,12 @@ from enrollments.operations import ActivityData, cancel_leave, close_cycles, enr
 from enrollments.receipts import account, accounts
 from rewards.enums import RewardKind
 from rewards.operations import RewardData, define_programme
-from targets.enums import Allocation, Kpi, TrackingType
+from targets.enums import Allocation, Entity, Kpi, TrackingType
 from targets.models import Brand, Customer, Target
 from targets.operations import GroupData, LevelData, PeriodData, TargetData
 from tests.factories import START
 from tests.properties.reference import Reference
-from tests.properties.strategies import Definition, Setting
+from tests.properties.strategies import ATTRIBUTE, Definition, Setting
 from tests.properties.words import (
     NEVER_ENROLLED,
     Refused,
@@ -84,14 +84,17 @@ class World:
             group=GroupData(
                 name=name,
                 tracking_type=TrackingType(programme.kind),
-                time_zone="UTC",
+                time_zone=programme.time_zone,
                 periods=[PeriodData(f"c{each.number}", each.starts_at, each.ends_at) for each in programme.cycles],
                 targets=[
                     TargetData(
                         name=name,
                         kpi=Kpi(programme.kpi),
                         values=[each.target_value for each in programme.cycles],
+                        entity=Entity.EVENT if programme.kpi == "EVENT_ATTRIBUTE" else Entity.TRANSACTION,
+                        attribute_name=ATTRIBUTE if programme.kpi == "EVENT_ATTRIBUTE" else "",
                         event_name=definition.event_name,
+                        match={} if definition.at_least is None else {ATTRIBUTE: {"atLeast": definition.at_least}},
                         allocation=Allocation(programme.allocation),
                     )
                 ],
@@ -168,7 +171,7 @@ class World:
     def deliver(self, activity: ActivityData, *, at: datetime) -> None:
         """A new event: each target that it matches and he has been in answers for itself."""
         pairs = [each for each in self.pairs if each.customer.customer_id == activity.customer_id]
-        matching = [each for each in pairs if each.definition.event_name in ("", activity.event_name)]
+        matching = [each for each in pairs if self._counts(each.definition, activity)]
         joined = [each for each in matching if each.reference.stays]
         answer = answer_of(lambda: record_activity(brand=self.brand, activity=activity, at=at))
         if any(each.reference.changed_at > at for each in joined):
@@ -176,7 +179,11 @@ class World:
         else:
             expected = {
                 each.target.pk: each.reference.record(
-                    at=at, occurred_at=activity.occurred_at, amount=activity.amount, quantity=activity.quantity
+                    at=at,
+                    occurred_at=activity.occurred_at,
+                    amount=activity.amount,
+                    quantity=activity.quantity,
+                    attribute=activity.attributes.get(ATTRIBUTE),
                 )
                 for each in joined
             }
@@ -225,7 +232,10 @@ class World:
         return [each for each in self.pairs if each.target is target]
 
     def _is_counted_by_a_target(self, activity: ActivityData) -> bool:
-        return any(each.event_name in ("", activity.event_name) for each in self.definitions)
+        return any(self._counts(each, activity) for each in self.definitions)
+
+    def _counts(self, definition: Definition, activity: ActivityData) -> bool:
+        return definition.counts(activity.event_name, activity.attributes.get(ATTRIBUTE))
 
     def _compare_receipts(self, answer: Any, expected: Any, *, is_preview: bool = False) -> None:
         if not isinstance(answer, Receipt):

@@ -141,7 +141,7 @@ REFUSED = [
     (MILESTONE, ["periods", 0, "active"], False, 300004, "periods[0].active"),
     (MILESTONE, ["periods", 1, "refCode"], "C1", 310069, "periods"),
     (MILESTONE, ["targets"], [], 300004, "targets"),
-    (MILESTONE, ["targets", 0, "targetType"], "VISIT", 300004, "targets[0].targetType"),
+    (MILESTONE, ["targets", 0, "targetType"], "REGULAR_POINTS", 300004, "targets[0].targetType"),
     (MILESTONE, ["targets", 0, "targetEntity"], "POINTS", 300004, "targets[0].targetEntity"),
     (MILESTONE, ["targets", 0, "targetEntity"], "CUSTOMER", 310033, "targets[0].targetEntity"),
     (MILESTONE, ["targets", 0, "defaultValues"], [{"defaultValue": 0}], 300004, "targets[0].defaultValues"),

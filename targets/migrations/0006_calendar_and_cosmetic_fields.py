@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('targets', '0004_sandbox_clock'),
+        ('targets', '0005_inactivity'),
     ]
 
     operations = [
