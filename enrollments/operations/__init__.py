@@ -1,11 +1,13 @@
 from enrollments.operations.activity import ActivityData, Recorded, record_activity
-from enrollments.operations.closing import Closed, close_cycles
+from enrollments.operations.closing import Closed, CyclesNotClosed, Ended, close_cycles
 from enrollments.operations.enrolling import enroll
 from enrollments.operations.leaving import cancel_leave, unenroll
 
 __all__ = [
     "ActivityData",
     "Closed",
+    "CyclesNotClosed",
+    "Ended",
     "Recorded",
     "cancel_leave",
     "close_cycles",
