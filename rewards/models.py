@@ -48,9 +48,13 @@ class Grant(models.Model):
     A row is only ever added. The unique constraints are the guarantee that nothing is paid twice (domain.md 6).
     """
 
-    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="grants")
-    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="grants")
+    # The composite keys grant_customer_in_brand and grant_target_in_brand imply these three, and each key would be
+    # checked for each of the many grants of a close. Indexes of brand and customer are among those below.
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False)
+    customer = models.ForeignKey(
+        Customer, on_delete=models.PROTECT, related_name="grants", db_constraint=False, db_index=False
+    )
+    target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="grants", db_constraint=False)
     cycle_number = models.PositiveSmallIntegerField(help_text="The cycle that paid, or in which the level was reached.")
     run_number = models.PositiveSmallIntegerField()
     level = models.ForeignKey(StreakLevel, null=True, blank=True, on_delete=models.PROTECT, related_name="grants")

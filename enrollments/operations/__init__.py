@@ -1,5 +1,5 @@
 from enrollments.operations.activity import ActivityData, Recorded, record_activity
-from enrollments.operations.closing import Closed, close_cycles
+from enrollments.operations.closing import Closed, CyclesNotClosed, Ended, close_cycles
 from enrollments.operations.enrolling import enroll
 from enrollments.operations.freezing import set_group_active, set_target_active
 from enrollments.operations.leaving import cancel_leave, unenroll
@@ -7,6 +7,8 @@ from enrollments.operations.leaving import cancel_leave, unenroll
 __all__ = [
     "ActivityData",
     "Closed",
+    "CyclesNotClosed",
+    "Ended",
     "Recorded",
     "cancel_leave",
     "close_cycles",

@@ -1,10 +1,11 @@
 """Closing cycles: bar, then pay (domain.md 3), and the clock of a sandbox, which closes on its way."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
-from django.db import connection, transaction
+from django.db import DatabaseError, Error, connection, transaction
 from django.db.models import QuerySet
 
 from enrollments.locks import bar_calendar
@@ -13,7 +14,7 @@ from targets.enums import Allocation
 from targets.errors import InvalidInput, NotASandbox
 from targets.models import Brand, Cycle
 
-CHUNK = 5_000  # participations paid in one transaction: a second or so
+CHUNK = 5_000  # participations paid in one transaction: less than a second
 CLOSES_A_STEP = 1_000
 
 # The set-based twin of "value >= target value, and a stay covers the cycle": domain.md 5 and 6, PERIOD_END.
@@ -43,37 +44,96 @@ ON CONFLICT DO NOTHING
 """
 
 
+class Ended(Enum):
+    """How the closing of one cycle by one worker came to an end."""
+
+    PAID = "paid"  # by this worker to the last
+    PAID_BY_ANOTHER = "paid by another"
+    LEFT = "left"  # another worker is at it now, or this one was asked to stop: there is more to pay
+
+
 @dataclass(frozen=True)
 class Closed:
-    """A cycle that has been closed, and how many rewards that gave."""
+    """A cycle that has been closed, and how many rewards this worker gave for it."""
 
     cycle: Cycle
     granted: int
+    ended: Ended = Ended.PAID
+
+
+class CyclesNotClosed(DatabaseError):
+    """The cycles that the database would not let close, with its reasons; all others were closed."""
+
+    def __init__(self, reasons: dict[Cycle, Error]) -> None:
+        self.reasons = reasons
+        super().__init__("; ".join(f"{cycle.target_group}, {cycle}: {error}" for cycle, error in reasons.items()))
+
+
+def never() -> bool:
+    return False
 
 
 def due_cycles(brand: Brand, at: datetime) -> QuerySet[Cycle]:
     """What is to be closed or paid at `at`, in the order of the closing instants."""
-    return Cycle.objects.filter(target_group__brand=brand, closes_at__lte=at, paid_at=None).order_by("closes_at", "pk")
+    due = Cycle.objects.filter(target_group__brand=brand, closes_at__lte=at, paid_at=None)
+    return due.select_related("target_group").order_by("closes_at", "pk")
 
 
-def close_cycles(*, brand: Brand, at: datetime) -> Iterator[Closed]:
+def close_cycles(
+    *, brand: Brand, at: datetime, is_to_stop: Callable[[], bool] = never, chunk: int | None = None
+) -> Iterator[Closed]:
     """Close every cycle of the brand that is due at `at`, oldest first, and give its period-end rewards.
 
     Safe to run again, in parallel, and after being killed at any point: what is paid stays paid, the rest is paid
-    once. Yields each cycle as it is done; what is not consumed is not closed.
+    once. A cycle that another worker is paying is passed over and looked at again while there is anything to do; so
+    it may be left to him when this ends. Yields each cycle as it is done; what is not consumed is not closed.
+    `is_to_stop` is asked between chunks of `chunk` participations.
+    Raises `CyclesNotClosed` at the end, `Error` at once where the connection is lost.
     """
-    for cycle in due_cycles(brand, at):
-        yield close_cycle(cycle, at)
+    failed: dict[Cycle, Error] = {}
+    is_worth_another_round = True
+    while is_worth_another_round:
+        has_paid = is_left = False
+        for cycle in due_cycles(brand, at).exclude(pk__in=[each.pk for each in failed]):
+            if is_to_stop():
+                break
+            try:
+                closed = close_cycle(cycle, at, is_waiting=False, is_to_stop=is_to_stop, chunk=chunk)
+            except Error as error:
+                if not connection.is_usable():
+                    raise
+                failed[cycle] = error
+                continue
+            is_left |= closed.ended is Ended.LEFT
+            if closed.granted or closed.ended is Ended.PAID:
+                has_paid = True
+                yield closed
+        is_worth_another_round = has_paid and is_left and not is_to_stop()
+    if failed:
+        raise CyclesNotClosed(failed)
 
 
-def close_cycle(cycle: Cycle, at: datetime) -> Closed:
-    """Bar the cycle, then pay it in chunks, each a transaction."""
-    _bar(cycle, at)
+def close_cycle(
+    cycle: Cycle,
+    at: datetime,
+    *,
+    is_waiting: bool = True,
+    is_to_stop: Callable[[], bool] = never,
+    chunk: int | None = None,
+) -> Closed:
+    """Bar the cycle, then pay it in chunks, each a transaction.
+
+    `is_waiting`: until another worker who is paying it has paid his chunk; else the cycle is left to him.
+    """
+    if cycle.closed_at is None:
+        _bar(cycle, at)
     granted = 0
-    while (paid := _pay_chunk(cycle, at)) is not None:
+    while not is_to_stop():
+        paid = _pay_chunk(cycle, at, is_waiting=is_waiting, chunk=chunk or CHUNK)
+        if isinstance(paid, Ended):
+            return Closed(cycle, granted, paid)
         granted += paid
-    cycle.refresh_from_db()
-    return Closed(cycle, granted)
+    return Closed(cycle, granted, Ended.LEFT)
 
 
 def _bar(cycle: Cycle, at: datetime) -> None:
@@ -83,15 +143,18 @@ def _bar(cycle: Cycle, at: datetime) -> None:
         Cycle.objects.filter(pk=cycle.pk, closed_at=None).update(closed_at=at)
 
 
-def _pay_chunk(cycle: Cycle, at: datetime) -> int | None:
-    """Pay the next participations and answer how many rewards that gave; None when all are paid.
+def _pay_chunk(cycle: Cycle, at: datetime, *, is_waiting: bool, chunk: int) -> int | Ended:
+    """Pay the next participations and answer how many rewards that gave; or that this is the end of it.
 
     Workers take turns on the row of the cycle, so each chunk is paid by one of them.
     """
     with transaction.atomic():
-        locked = Cycle.objects.select_for_update(of=("self",), no_key=True).get(pk=cycle.pk)
+        rows = Cycle.objects.select_for_update(of=("self",), no_key=True, skip_locked=not is_waiting)
+        locked = rows.filter(pk=cycle.pk).first()
+        if locked is None:
+            return Ended.LEFT
         if locked.paid_at is not None or locked.closed_at is None:
-            return None
+            return Ended.PAID_BY_ANOTHER
         ids = list(
             Participation.objects.filter(
                 target__target_group=locked.target_group_id,
@@ -99,11 +162,11 @@ def _pay_chunk(cycle: Cycle, at: datetime) -> int | None:
                 pk__gt=locked.paid_through,
             )
             .order_by("pk")
-            .values_list("pk", flat=True)[:CHUNK]
+            .values_list("pk", flat=True)[:chunk]
         )
         if not ids:
             Cycle.objects.filter(pk=cycle.pk).update(paid_at=max(at, locked.closed_at))
-            return None
+            return Ended.PAID
         with connection.cursor() as cursor:
             cursor.execute(
                 PAY,

@@ -36,7 +36,7 @@ class Guard(NamedTuple):
     without: str
 
 
-ROW_LOCK = Guard(re.compile(r" FOR NO KEY UPDATE( OF \S+)?"), "")
+ROW_LOCK = Guard(re.compile(r" FOR NO KEY UPDATE( OF \S+)?( SKIP LOCKED)?"), "")
 CALENDAR_LOCK = Guard(re.compile(r"pg_advisory_xact_lock(_shared)?\(%s, %s\)"), "%s, %s")
 FORWARD_ONLY = Guard(re.compile(r'"targets_brand"."clock_at" < %s'), "%s IS NOT NULL")
 

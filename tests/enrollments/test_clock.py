@@ -99,10 +99,10 @@ def test_failure_on_the_way_leaves_no_cycle_closed_ahead_of_the_clock(site, monk
     enrol(site, target, customer.customer_id)
     pay_chunk = closing._pay_chunk
 
-    def fail_at_the_second(cycle, at):
+    def fail_at_the_second(cycle, at, **how):
         if cycle.number == 2:
             raise OperationalError("canceling statement due to lock timeout")
-        return pay_chunk(cycle, at)
+        return pay_chunk(cycle, at, **how)
 
     with monkeypatch.context() as patch:
         patch.setattr(closing, "_pay_chunk", fail_at_the_second)

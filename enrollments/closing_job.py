@@ -1,0 +1,135 @@
+"""The closing job over all brands: one pass, or pass after pass for as long as nobody stops it."""
+
+import os
+import select
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from django.db import Error, connection
+from django.db.models import QuerySet
+
+from enrollments.operations import Closed, CyclesNotClosed, Ended, close_cycles
+from targets.clock import brand_now
+from targets.models import Brand
+
+FIRST_PAUSE = 1  # seconds before the database is tried again; doubled each time it fails
+LONGEST_PAUSE = 60
+
+Say = Callable[[str], None]
+
+
+class Stop:
+    """Within it SIGTERM and SIGINT only ask to stop, the first time; a second one ends the process as usual."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+        # A pipe, not an Event: a signal may come while this very thread holds the Event's lock.
+        self._reader, self._writer = os.pipe()
+        self._usual: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._usual = {number: signal.signal(number, self._ask) for number in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._restore()
+        os.close(self._reader)
+        os.close(self._writer)
+
+    def wait(self, seconds: float) -> None:
+        """Until `seconds` have passed or somebody asks to stop."""
+        select.select([self._reader], [], [], seconds)
+
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        self.is_asked = True
+        os.write(self._writer, b".")
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, usual in self._usual.items():
+            signal.signal(number, usual)
+
+
+@dataclass
+class Tally:
+    """What one pass came to. `failures`: brands of which not everything could be closed."""
+
+    cycles: int = 0
+    rewards: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True)
+class ClosingJob:
+    """What is to be closed, and who is told. `until`: only what was due then; `chunk`: see `close_cycles`."""
+
+    say: Say
+    complain: Say
+    until: datetime | None = None
+    chunk: int | None = None
+
+    def run_once(self, brands: QuerySet[Brand], is_to_stop: Callable[[], bool] = lambda: False) -> Tally:
+        """Close what is due, brand by brand. What fails for one keeps no other from being closed.
+
+        Raises `Error` where the connection is lost.
+        """
+        tally = Tally()
+        for brand in brands:
+            if is_to_stop():
+                break
+            self._close(brand, tally, is_to_stop)
+        return tally
+
+    def follow(self, brands: QuerySet[Brand], interval: float, stop: Stop) -> None:
+        """Pass after pass, `interval` seconds between two, until somebody asks to stop; then the chunk under way ends.
+
+        Survives a lost database: connects anew, after longer and longer pauses.
+        """
+        pause = FIRST_PAUSE
+        while not stop.is_asked:
+            try:
+                self.run_once(brands.all(), lambda: stop.is_asked)
+            except Error as error:
+                self.complain(f"The database cannot be used, next try in {pause} s: {one_line(error)}")
+                connection.close()
+                stop.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            else:
+                pause = FIRST_PAUSE
+                stop.wait(interval)
+                connection.close_if_unusable_or_obsolete()  # as Django does between requests
+
+    def _close(self, brand: Brand, tally: Tally, is_to_stop: Callable[[], bool]) -> None:
+        now = brand_now(brand)
+        # A sandbox has a now of its own; nobody's cycles close before their time.
+        at = now if self.until is None else min(self.until, now)
+        try:
+            for closed in close_cycles(brand=brand, at=at, is_to_stop=is_to_stop, chunk=self.chunk):
+                tally.cycles += closed.ended is Ended.PAID
+                tally.rewards += closed.granted
+                self.say(line(brand, closed))
+        except CyclesNotClosed as failure:
+            tally.failures += 1
+            for cycle, error in failure.reasons.items():
+                self.complain(f"{brand}: {cycle.target_group}, {cycle} not closed: {one_line(error)}")
+        except Error as error:
+            if not connection.is_usable():
+                raise
+            tally.failures += 1
+            self.complain(f"{brand}: {one_line(error)}")
+
+
+def one_line(error: Error) -> str:
+    return " ".join(str(error).split())
+
+
+def line(brand: Brand, closed: Closed) -> str:
+    """`rewards given`: by this worker; those who shared the work say their own."""
+    how = "closed" if closed.ended is Ended.PAID else "paid in part"
+    return f"{brand}: {closed.cycle.target_group}, {closed.cycle} {how}, rewards given: {closed.granted}"
