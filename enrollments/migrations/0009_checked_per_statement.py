@@ -42,7 +42,7 @@ CREATE TRIGGER check_period_end_grant BEFORE INSERT ON rewards_grant
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("enrollments", "0007_enrolment_as_people_say"),
+        ("enrollments", "0008_visits"),
         ("rewards", "0005_checked_per_statement"),
     ]
     operations = [migrations.RunSQL(PER_STATEMENT, PER_ROW)]
