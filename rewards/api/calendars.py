@@ -6,15 +6,78 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from rest_framework import serializers
 
 from targets.answers import Notice
 from targets.calendar import boundary, last_second, regular_cycles
 from targets.enums import FrequencyType
 from targets.errors import InvalidInput, WarningCode
+from targets.fields import TextField
 from targets.operations import PeriodData
 
 # Published bodies send these for a calendar that is gone through once.
 RECURS_NOT = (None, -1, 0, 1)
+
+
+class PeriodSerializer(serializers.Serializer[Any]):
+    refCode = TextField(max_length=100)
+    startDate = TextField(max_length=40, help_text="A midnight of the group's zone.")
+    endDate = TextField(max_length=40, help_text="A midnight, or 23:59:59.")
+    description = TextField(required=False, allow_null=True, allow_blank=True, default="", max_length=255)
+    active = serializers.BooleanField(required=False, allow_null=True, default=True)
+
+
+class PassedOverDateField(TextField):
+    def __init__(self) -> None:
+        super().__init__(
+            required=False,
+            allow_null=True,
+            default=None,
+            max_length=40,
+            help_text="Follows from the periods; a warning says if it differs.",
+        )
+
+
+class CalendarFields(serializers.Serializer[Any]):
+    """The fields of a target group that say when its periods are. To be inherited."""
+
+    frequencyType = serializers.ChoiceField(
+        choices=FrequencyType.choices, required=False, allow_null=True, default=None, help_text="Without one CUSTOM."
+    )
+    frequency = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=0,
+        max_value=2**31 - 1,
+        help_text="How many days, weeks, months, ... (CUSTOM: days) a period is long. If periods are sent, only kept.",
+    )
+    totalPeriods = serializers.IntegerField(
+        required=False, allow_null=True, default=None, help_text="The number of periods."
+    )
+    recurringCycles = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="A calendar is gone through once: nothing, -1, 0, 1 or the number of periods.",
+    )
+    targetCycleStartDate = TextField(
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=40,
+        help_text="Where the first period starts, if none are sent: a midnight of the group's zone.",
+    )
+    targetCycleEndDate = PassedOverDateField()
+    fromDate = PassedOverDateField()
+    toDate = PassedOverDateField()
+    periods = PeriodSerializer(
+        many=True,
+        required=False,
+        allow_null=True,
+        default=list,
+        help_text="In the order of their dates. Without any they are made from the frequency: Cycle_1, Cycle_2, ...",
+    )
 
 
 def calendar_of(body: Mapping[str, Any], zone: ZoneInfo) -> tuple[list[PeriodData], list[Notice]]:
@@ -40,6 +103,11 @@ def _given(body: Mapping[str, Any], zone: ZoneInfo) -> tuple[list[PeriodData], l
     periods: list[PeriodData] = []
     warnings: list[Notice] = []
     for index, each in enumerate(body["periods"]):
+        if each["active"] is False:
+            raise InvalidInput(
+                "A period cannot be inactive. Leave it out: periods may have gaps between them.",
+                field=f"periods[{index}].active",
+            )
         instants = []
         for name in ("startDate", "endDate"):
             path = f"periods[{index}].{name}"

@@ -1,5 +1,6 @@
 """What the published call for target groups takes, and how it becomes a programme (api.md 6)."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from rest_framework import serializers
 
-from rewards.api.calendars import calendar_of
+from rewards.api.calendars import CalendarFields, calendar_of
 from rewards.api.cosmetic import CosmeticFields, cosmetic_of
 from rewards.enums import RewardKind
 from rewards.operations import RewardData
@@ -19,6 +20,7 @@ from targets.models import Brand
 from targets.operations import GroupData, LevelData, TargetData
 
 NEUTRAL_EXPRESSIONS = (None, "", "true", True)
+LITERAL_TRUE = {"arity": "literal", "value": "true", "type": "boolean:primitive"}
 
 
 class RewardSerializer(StrictSerializer):
@@ -33,14 +35,6 @@ class RewardSerializer(StrictSerializer):
         if reward["kind"] == RewardKind.POINTS and reward["value"] is None:
             raise serializers.ValidationError({"value": ["Say how many points."]})
         return reward
-
-
-class PeriodSerializer(serializers.Serializer[Any]):
-    refCode = TextField(max_length=100)
-    startDate = TextField(max_length=40, help_text="A midnight of the group's zone.")
-    endDate = TextField(max_length=40, help_text="A midnight, or 23:59:59.")
-    description = TextField(required=False, allow_null=True, allow_blank=True, default="", max_length=255)
-    active = serializers.BooleanField(required=False, allow_null=True, default=True)
 
 
 class DefaultValueSerializer(serializers.Serializer[Any]):
@@ -84,18 +78,7 @@ class LevelSerializer(serializers.Serializer[Any]):
     reward = RewardSerializer(required=False, allow_null=True, default=None)
 
 
-class PassedOverDateField(TextField):
-    def __init__(self) -> None:
-        super().__init__(
-            required=False,
-            allow_null=True,
-            default=None,
-            max_length=40,
-            help_text="Follows from the periods; a warning says if it differs.",
-        )
-
-
-class TargetGroupSerializer(CosmeticFields):
+class TargetGroupSerializer(CalendarFields, CosmeticFields):
     """A published body: other fields change nothing and are passed over, unless `refuse_unsupported` knows them."""
 
     name = TextField(max_length=200)
@@ -106,45 +89,8 @@ class TargetGroupSerializer(CosmeticFields):
     timeZoneName = TextField(
         required=False, allow_null=True, default=None, max_length=64, help_text="IANA; without one the brand's."
     )
-    frequencyType = serializers.ChoiceField(
-        choices=FrequencyType.choices, required=False, allow_null=True, default=None, help_text="Without one CUSTOM."
-    )
-    frequency = serializers.IntegerField(
-        required=False,
-        allow_null=True,
-        default=None,
-        min_value=0,
-        max_value=2**31 - 1,
-        help_text="How many days, weeks, months, ... (CUSTOM: days) a period is long. If periods are sent, only kept.",
-    )
-    totalPeriods = serializers.IntegerField(
-        required=False, allow_null=True, default=None, help_text="The number of periods."
-    )
-    recurringCycles = serializers.IntegerField(
-        required=False,
-        allow_null=True,
-        default=None,
-        help_text="A calendar is gone through once: nothing, -1, 0, 1 or the number of periods.",
-    )
-    targetCycleStartDate = TextField(
-        required=False,
-        allow_null=True,
-        default=None,
-        max_length=40,
-        help_text="Where the first period starts, if none are sent: a midnight of the group's zone.",
-    )
-    targetCycleEndDate = PassedOverDateField()
-    fromDate = PassedOverDateField()
-    toDate = PassedOverDateField()
     preferredTillId = serializers.IntegerField(
         required=False, allow_null=True, default=None, min_value=-(2**63), max_value=2**63 - 1
-    )
-    periods = PeriodSerializer(
-        many=True,
-        required=False,
-        allow_null=True,
-        default=list,
-        help_text="In the order of their dates. Without any they are made from the frequency: Cycle_1, Cycle_2, ...",
     )
     targets = TargetSerializer(many=True)
     streaks = LevelSerializer(many=True, required=False, allow_null=True, default=list)
@@ -208,7 +154,7 @@ def refuse_unsupported(sent: Mapping[str, Any]) -> None:
         neutral: tuple[Any, ...] = (None,)
         match name:
             case "expression" | "expressionJson":
-                neutral = NEUTRAL_EXPRESSIONS
+                neutral = (value,) if says_true(value) else ()
             case "filters" | "extendedFieldInfo" | "targetAudienceFilter" | "targetMilestoneTriggers":
                 neutral = (None, [], {}, "")
             case "enrolmentMethod":
@@ -223,12 +169,16 @@ def refuse_unsupported(sent: Mapping[str, Any]) -> None:
             raise InvalidInput(
                 f"{path} is not supported: it would change who is tracked or rewarded. Leave it out.", field=path
             )
-    for index, period in enumerate(_mappings(sent.get("periods"))):
-        if period.get("active") is False:
-            raise InvalidInput(
-                "A period cannot be inactive. Leave it out: periods may have gaps between them.",
-                field=f"periods[{index}].active",
-            )
+
+
+def says_true(expression: Any) -> bool:
+    """Whether a published expression holds for everything: `true`, or its tree, as text or as an object."""
+    if isinstance(expression, str) and expression.lstrip().startswith("{"):
+        try:
+            expression = json.loads(expression)
+        except (ValueError, RecursionError):
+            return False
+    return expression in (*NEUTRAL_EXPRESSIONS, LITERAL_TRUE, LITERAL_TRUE | {"value": True})
 
 
 def _published_fields(sent: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:

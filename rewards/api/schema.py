@@ -49,16 +49,24 @@ class Attribution(serializers.Serializer[Any]):
     lastUpdatedBy = Actor()
 
 
-class PeriodAnswer(serializers.Serializer[Any]):
+class PeriodFacts(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     refCode = serializers.CharField()
     description = serializers.CharField(allow_blank=True)
-    startDate = InstantField(help_text="In the group's zone.")
-    endDate = InstantField(help_text="The last second inside, in the group's zone.")
     periodStatus = serializers.ChoiceField(choices=["NOT_STARTED", "RUNNING", "ENDED"])
     targetGroupId = serializers.IntegerField()
     active = serializers.BooleanField()
     attribution = Attribution()
+
+
+class PeriodAnswer(PeriodFacts):
+    startDate = InstantField(help_text="In the group's zone.")
+    endDate = InstantField(help_text="The last second inside, in the group's zone.")
+
+
+class DatedPeriodAnswer(PeriodFacts):
+    startDate = serializers.DateField(help_text="The first day, in the group's zone.")
+    endDate = serializers.DateField(help_text="The last day, in the group's zone.")
 
 
 class DefaultValueAnswer(serializers.Serializer[Any]):
@@ -121,6 +129,7 @@ class TargetGroupAnswer(CosmeticFields):
     lateDays = serializers.IntegerField()
     countsBeforeEnrolment = serializers.BooleanField()
     attribution = Attribution()
-    periods = PeriodAnswer(many=True)
+    activePeriod = PeriodAnswer(allow_null=True, help_text="The one that is running.")
+    periods = PeriodAnswer(many=True, allow_null=True)
     targets = TargetAnswer(many=True)
     streaks = LevelAnswer(many=True)

@@ -1,27 +1,52 @@
 """Defining programmes and reading what was given, over HTTP."""
 
 from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from rewards.api.programmes import TargetGroupSerializer, definition
-from rewards.api.rendering import grants_json, group_json
-from rewards.api.schema import GrantAnswer, TargetGroupAnswer
+from rewards.api.rendering import grants_json, groups_json, periods_json, target_json, with_targets
+from rewards.api.schema import DatedPeriodAnswer, GrantAnswer, TargetAnswer, TargetGroupAnswer
 from rewards.models import Grant
 from rewards.operations import define_programme
 from targets.answers import Answer
 from targets.api.feeds import FeedQuerySerializer, read_feed
-from targets.api.requests import brand_of
+from targets.api.requests import brand_of, validated
 from targets.clock import brand_now
 from targets.fields import path_id
+from targets.models import TargetGroup
 from targets.queries import find_target_group
+
+
+class GroupsQuerySerializer(serializers.Serializer[dict[str, object]]):
+    """A published query: other parameters change nothing and are passed over."""
+
+    includePeriods = serializers.BooleanField(
+        required=False, default=False, help_text="Without them `periods` is null."
+    )
+    includeOnlyActive = serializers.BooleanField(required=False, default=False, help_text="No inactive groups.")
 
 
 class TargetGroupsView(APIView):
     """Target groups: published calls."""
 
     published_shape = True
-    required_permissions = {"post": "targets.add_targetgroup"}
+    required_permissions = {"get": "targets.view_targetgroup", "post": "targets.add_targetgroup"}
+
+    @extend_schema(
+        operation_id="listTargetGroups",
+        parameters=[GroupsQuerySerializer],
+        responses={200: TargetGroupAnswer(many=True)},
+    )
+    def get(self, request: Request) -> Answer:
+        """All groups of the brand, oldest first. As published, without pages."""
+        query = validated(GroupsQuerySerializer, request.query_params.dict())
+        brand = brand_of(request)
+        groups = TargetGroup.objects.filter(brand=brand).order_by("pk")
+        if query["includeOnlyActive"]:
+            groups = groups.filter(is_active=True)
+        return Answer(groups_json(groups, brand_now(brand), include_periods=query["includePeriods"]))
 
     @extend_schema(operation_id="createTargetGroup", request=TargetGroupSerializer, responses={201: TargetGroupAnswer})
     def post(self, request: Request) -> Answer:
@@ -37,7 +62,8 @@ class TargetGroupsView(APIView):
             at=at,
             by=request.user.get_username(),
         )
-        return Answer(group_json(programme.group, at), status=201, warnings=wanted.warnings)
+        [made] = groups_json([programme.group], at)
+        return Answer(made, status=201, warnings=wanted.warnings)
 
 
 class TargetGroupView(APIView):
@@ -49,9 +75,38 @@ class TargetGroupView(APIView):
     @extend_schema(operation_id="readTargetGroup", responses={200: TargetGroupAnswer})
     def get(self, request: Request, group_id: str) -> Answer:
         """The group with its periods, targets and streak levels; inactive ones too."""
-        brand = brand_of(request)
-        group = find_target_group(brand, path_id(group_id, "targetGroupId"), include_inactive=True)
-        return Answer(group_json(group, brand_now(brand)))
+        [group] = groups_json([group_of(request, group_id)], brand_now(brand_of(request)))
+        return Answer(group)
+
+
+class TargetPeriodsView(APIView):
+    """The calendar of a target group: a published call."""
+
+    published_shape = True
+    required_permissions = {"get": "targets.view_targetgroup"}
+
+    @extend_schema(operation_id="listTargetPeriods", responses={200: DatedPeriodAnswer(many=True)})
+    def get(self, request: Request, group_id: str) -> Answer:
+        """The periods of the group, in order; of inactive ones too."""
+        return Answer(periods_json(group_of(request, group_id), brand_now(brand_of(request))))
+
+
+class TargetsView(APIView):
+    """The targets of a target group: a published call."""
+
+    published_shape = True
+    required_permissions = {"get": "targets.view_targetgroup"}
+
+    @extend_schema(operation_id="listTargets", responses={200: TargetAnswer(many=True)})
+    def get(self, request: Request, group_id: str) -> Answer:
+        """The targets of the group with their values, in the order in which they were defined; inactive ones too."""
+        [group] = with_targets([group_of(request, group_id)])
+        return Answer([target_json(target, group) for target in group.targets.all()])
+
+
+def group_of(request: Request, group_id: str) -> TargetGroup:
+    """The group in the path, which may be inactive: reading it changes nothing."""
+    return find_target_group(brand_of(request), path_id(group_id, "targetGroupId"), include_inactive=True)
 
 
 class GrantsView(APIView):
