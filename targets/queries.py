@@ -40,6 +40,16 @@ def find_target(brand: Brand, target_group_id: int, target_id: int, *, include_i
     return target
 
 
+def find_target_by_id(brand: Brand, target_id: int) -> Target:
+    """The target with its group, whichever that is, also if it is inactive. Raises `TargetNotFound`."""
+    target = None
+    if 0 < target_id <= LARGEST_ID:
+        target = Target.objects.select_related("target_group").filter(brand=brand, pk=target_id).first()
+    if target is None:
+        raise TargetNotFound(f"Target {target_id} is not found.")
+    return target
+
+
 def find_customer(brand: Brand, customer_id: int) -> Customer:
     """Raises `CustomerNotFound`, also for a number out of range."""
     customer = None
