@@ -284,4 +284,28 @@ STATEMENTS = {
             OR progress.balance_at IS NULL AND progress.adjustment <> 0
         """,
     ),
+    "visits_are_days": (
+        "Each day with an activity that counted and is no return is one visit, any other day none.",
+        """
+        SELECT customer_id, target_id,
+               format('run %%s, period %%s, %%s: %%s visits counted', run_number, cycle_number, day, visits) AS detail
+          FROM (
+            SELECT participation.customer_id, participation.target_id, outcome.run_number, outcome.cycle_number,
+                   (activity.occurred_at AT TIME ZONE target_group.time_zone)::date AS day,
+                   sum(outcome.delta)::bigint AS visits,
+                   bool_or(coalesce(activity.amount, 0) >= 0 AND coalesce(activity.quantity, 0) >= 0) AS is_day,
+                   bool_or(outcome.visit_on <> (activity.occurred_at AT TIME ZONE target_group.time_zone)::date)
+                     AS is_wrong_day
+              FROM targets_target target
+              JOIN targets_targetgroup target_group ON target_group.id = target.target_group_id
+              JOIN enrollments_participation participation ON participation.target_id = target.id
+              JOIN enrollments_activityoutcome outcome
+                ON outcome.participation_id = participation.id AND outcome.reason = ''
+              JOIN enrollments_activity activity ON activity.id = outcome.activity_id
+             WHERE target.kpi = 'VISIT'
+             GROUP BY participation.id, outcome.run_number, outcome.cycle_number, day
+          ) counted
+         WHERE visits <> is_day::integer OR is_wrong_day
+        """,
+    ),
 }

@@ -24,6 +24,7 @@ class ErrorCode(Enum):
     TARGET_GROUP_NOT_FOUND = Refusal(310017, 404, "Target group not found or inactive.")
     TARGET_NOT_FOUND = Refusal(310018, 404, "Target not found, inactive, or not in this target group.")
     CYCLE_NOT_FOUND = Refusal(310019, 404, "Target period not found: unknown, over, or none left.")
+    NO_RECORD = Refusal(310149, 404, "No record is found for this customer and target.")
     NAME_TAKEN = Refusal(
         310069,
         409,
@@ -80,6 +81,10 @@ class ReceiptNotFound(DomainError):
 
 class CycleNotFound(DomainError):
     error = ErrorCode.CYCLE_NOT_FOUND
+
+
+class NoRecord(DomainError):
+    error = ErrorCode.NO_RECORD
 
 
 class NameTaken(DomainError):

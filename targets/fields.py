@@ -163,7 +163,7 @@ CONDITION = {
 
 @extend_schema_field(
     {
-        "type": ["object", "null"],
+        "type": "object",
         "description": "Counts only activities whose attributes fulfil all of this, by the names of the attributes.",
         "additionalProperties": CONDITION,
     }

@@ -65,6 +65,16 @@ def target_not_found(target_group_id: int, target_id: int) -> TargetNotFound:
     return TargetNotFound(f"Target {target_id} is not found, inactive, or not in target group {target_group_id}.")
 
 
+def find_target_by_id(brand: Brand, target_id: int) -> Target:
+    """The target with its group, whichever that is, also if it is inactive. Raises `TargetNotFound`."""
+    target = None
+    if 0 < target_id <= LARGEST_ID:
+        target = Target.objects.select_related("target_group").filter(brand=brand, pk=target_id).first()
+    if target is None:
+        raise TargetNotFound(f"Target {target_id} is not found.")
+    return target
+
+
 def find_customer(brand: Brand, customer_id: int) -> Customer:
     """Raises `CustomerNotFound`, also for a number out of range."""
     customer = None

@@ -172,6 +172,24 @@ class UserGroup(serializers.Serializer[Any]):
     streaks = UserStreak(many=True, required=False, help_text="Of streak groups only.")
 
 
+class TrackedEventAnswer(serializers.Serializer[Any]):
+    """A line of a customer's log in a target."""
+
+    eventLogId = serializers.IntegerField()
+    eventName = serializers.ChoiceField(choices=["GENERIC_EVENT", "ADD_TRANSACTION", "RETURN_BILL", "ENROL", "UNENROL"])
+    customerId = serializers.IntegerField()
+    eventDisplayName = serializers.CharField(allow_null=True, help_text="The event's name, of a GENERIC_EVENT.")
+    uniqueId = serializers.CharField(help_text="Your id of the event; of ENROL and UNENROL the id of the receipt.")
+    eventDate = serializers.CharField(help_text="UTC, as 2026-01-09 12:00:12.0.")
+    eventProcessedDate = serializers.CharField(help_text="When it was recorded, likewise.")
+    periodId = serializers.IntegerField(
+        allow_null=True, help_text="In which it counted, or that was joined, or the first that was left."
+    )
+    targetGroupId = serializers.IntegerField()
+    targetRuleId = serializers.IntegerField()
+    targetValue = AmountField(allow_null=True, help_text="What it added to the value; null for ENROL and UNENROL.")
+
+
 class UserAnswer(serializers.Serializer[Any]):
     userId = serializers.IntegerField()
     customer = UserCustomer()

@@ -20,6 +20,12 @@ def published_instant(value: datetime | None) -> str | None:
     return None if value is None else f"{to_milliseconds(value)}+0000"
 
 
+def published_timestamp(value: datetime) -> str:
+    """As the published log writes it: 2025-01-09 12:00:12.0, with as many decimals as say something; in UTC."""
+    utc = value.astimezone(UTC)
+    return f"{utc:%Y-%m-%d %H:%M:%S}.{f'{utc.microsecond:06}'.rstrip('0') or '0'}"
+
+
 def published_zulu(value: datetime) -> str:
     """As published calls write the bounds of a period: 2024-04-30T23:59:59.000Z."""
     return f"{to_milliseconds(value)}Z"

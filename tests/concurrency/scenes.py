@@ -126,9 +126,9 @@ def enrolled(target: Target, at: datetime | None = None) -> Customer:
     return customer
 
 
-def counted(customer: Customer, at: datetime) -> None:
-    """He bought something at `at`, and it counted."""
-    recorded = record_activity(brand=customer.brand, activity=a_purchase(customer, at), at=at)
+def counted(customer: Customer, at: datetime, *, occurred_at: datetime | None = None) -> None:
+    """He bought something at `at`, or before, and it counted."""
+    recorded = record_activity(brand=customer.brand, activity=a_purchase(customer, occurred_at or at), at=at)
     assert answer(recorded) == "counted"
 
 

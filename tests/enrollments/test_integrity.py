@@ -13,7 +13,7 @@ from enrollments.integrity import CHECKS, all_violations, violations
 from enrollments.models import Participation, Stay
 from enrollments.operations import ActivityData, cancel_leave, close_cycles, enroll, record_activity, unenroll
 from rewards.models import Grant
-from targets.enums import Allocation, TrackingType
+from targets.enums import Allocation, Kpi, TrackingType
 from tests.factories import START, BrandFactory, CustomerFactory, make_programme
 
 pytestmark = pytest.mark.django_db
@@ -175,12 +175,33 @@ BROKEN = [
         "UPDATE enrollments_progress SET value = value + 1, adjustment = 1 "
         "WHERE participation_id = {at_once_participation}",
     ),
+    (
+        "visits_are_days",
+        "visits",
+        [],
+        "UPDATE enrollments_activityoutcome SET delta = 0, visit_on = NULL WHERE visit_on IS NOT NULL",
+    ),
+    (
+        "visits_are_days",
+        "visits",
+        [],
+        "UPDATE enrollments_activity SET amount = -1 WHERE event_name = 'visit'",
+    ),
+    (
+        "visits_are_days",
+        "visits",
+        [],
+        "UPDATE enrollments_activityoutcome SET visit_on = visit_on + 1 WHERE visit_on IS NOT NULL",
+    ),
 ]
 
 
 @pytest.fixture
 def history():
-    """Customer 7 in three programmes: paid at the end of c1 and left in c3, paid at once, and a streak of two."""
+    """Customer 7 in three programmes: paid at the end of c1 and left in c3, paid at once, and a streak of two.
+
+    And in a fourth, which counts visits.
+    """
     brand = BrandFactory()
     customer = CustomerFactory(brand=brand, customer_id=7)
     at_end = make_programme(brand=brand, allocation=Allocation.PERIOD_END, target_value=1, event_name="at_end")
@@ -188,9 +209,10 @@ def history():
     streak = make_programme(
         brand=brand, tracking_type=TrackingType.STREAKS, levels=(1, 2), target_value=1, event_name="streak"
     )
-    for target in (at_end, at_once, streak):
+    visits = make_programme(brand=brand, kpi=Kpi.VISIT, event_name="visit")
+    for target in (at_end, at_once, streak, visits):
         enroll(customer=customer, target=target, at=START, **ACT)
-    for name, day in (("at_end", 0), ("at_once", 0), ("streak", 0), ("streak", 31)):
+    for name, day in (("at_end", 0), ("at_once", 0), ("streak", 0), ("streak", 31), ("visit", 0)):
         at = START + timedelta(days=day)
         event = ActivityData(name if day == 0 else f"{name} {day}", name, 7, at)
         record_activity(brand=brand, activity=event, at=at)
@@ -208,6 +230,7 @@ def history():
         "at_end": at_end.pk,
         "at_once": at_once.pk,
         "streak": streak.pk,
+        "visits": visits.pk,
         "participation": participation.pk,
         "at_once_participation": Participation.objects.get(target=at_once).pk,
         "streak_participation": Participation.objects.get(target=streak).pk,
@@ -283,7 +306,7 @@ def test_table_counts_broken_promises_and_places(history):
     code, out = run()
 
     assert code == 1
-    assert out.splitlines()[-1] == f"1 of {len(CHECKS)} promises are broken, in 4 places."
+    assert out.splitlines()[-1] == f"1 of {len(CHECKS)} promises are broken, in 5 places."
     assert "progress_is_accounted_for: The value of a period is the balance last set" in " ".join(out.split())
 
 
