@@ -77,14 +77,14 @@ def test_worker_that_loses_the_database_connects_anew_and_goes_on():
     target, members = due_programme(BrandFactory(sandbox=True, clock_at=START + 40 * DAY), 5)
 
     with kept_waiting(target, members[2]):
-        worker = Worker()
+        worker = Worker("--interval=0.05")
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_terminate_backend(%s)", [backend_that_waits()])
         complaint = worker.complains()
     with worker:
         said = worker.says()
 
-    assert complaint.startswith("The database cannot be used, next try in 1 s: ")
+    assert complaint.startswith(f"{target.brand}: {target.target_group}, c1 not closed: ")
     assert said == closed(target, 3)
     assert paid(target) == [each.pk for each in members]
     assert is_paid(target)

@@ -1,4 +1,4 @@
-"""`manage.py unenroll` and `manage.py close_cycles`."""
+"""`manage.py unenroll`."""
 
 import csv
 import json
@@ -8,14 +8,12 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
 
 from enrollments.enums import Source
 from enrollments.models import Receipt, Stay
-from enrollments.operations import ActivityData, closing, enroll, record_activity, unenroll
-from rewards.models import Grant
+from enrollments.operations import ActivityData, enroll, record_activity, unenroll
 from targets.enums import Allocation
-from targets.models import Cycle, Target, TargetGroup
+from targets.models import Target, TargetGroup
 from tests.factories import START, BrandFactory, CustomerFactory, freeze, make_programme
 
 pytestmark = pytest.mark.django_db
@@ -226,74 +224,6 @@ def test_interrupted_run_reports_what_is_done_and_goes_on_when_run_again(target,
 
     assert (code, out) == (130, "Interrupted after 1 of 2. Run it again: who has left stays left.")
     assert json.loads(again[1])["totals"] == {"unenrolled": 1, "already_left": 1}
-
-
-def close(*arguments):
-    out = StringIO()
-    call_command("close_cycles", *arguments, stdout=out)
-    return out.getvalue().splitlines()
-
-
-def test_close_cycles_pays_what_is_due_and_nothing_twice(target, customers):
-    target.brand.clock_at = START + timedelta(days=31)
-    target.brand.save()
-
-    first, second = close(), close()
-
-    assert first == [
-        f"{target.brand}: {target.target_group}, c1 closed, rewards given: 1",
-        "Cycles closed: 1. Rewards given: 1.",
-    ]
-    assert second == ["Cycles closed: 0. Rewards given: 0."]
-    assert list(Grant.objects.values_list("customer__customer_id", "cycle_number")) == [(2, 1)]
-
-
-def test_close_cycles_at_never_goes_past_the_brands_own_now(target, customers):
-    closed = close("--at", "2030-01-01T00:00:00Z")
-
-    assert closed == ["Cycles closed: 0. Rewards given: 0."]
-    assert Cycle.objects.filter(closed_at__isnull=False).count() == 0
-
-
-def test_close_cycles_at_an_earlier_instant_leaves_what_was_due_later(target, customers):
-    target.brand.clock_at = START + timedelta(days=100)
-    target.brand.save()
-
-    closed = close("--at", "2026-01-31T00:00:00Z", "--brand", target.brand.name)
-
-    assert closed[-1] == "Cycles closed: 1. Rewards given: 1."
-
-
-@pytest.mark.parametrize("arguments", [["--at", "noon"], ["--at", "2026-01-01T00:00:00"], ["--brand", "Nobody"]])
-def test_close_cycles_with_unusable_arguments_exits_with_2(arguments):
-    with pytest.raises(CommandError) as refused:
-        close(*arguments)
-
-    assert refused.value.returncode == 2
-
-
-def test_close_cycles_goes_on_with_the_other_brands_when_one_cannot_be_closed_now(target, customers, monkeypatch):
-    target.brand.clock_at = START + timedelta(days=31)
-    target.brand.save()
-    busy = make_programme(brand=BrandFactory(sandbox=True, clock_at=START + timedelta(days=31)))
-    bar = closing.bar_calendar
-
-    def bar_unless_busy(target_group_id):
-        if target_group_id == busy.target_group_id:
-            raise OperationalError("canceling statement due to lock timeout")
-        bar(target_group_id)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(closing, "bar_calendar", bar_unless_busy)
-        with pytest.raises(CommandError, match="Not done for 1 of 2 brands: run it again"):
-            close()
-    again = close()
-
-    assert Grant.objects.count() == 1
-    assert again == [
-        f"{busy.brand}: {busy.target_group}, c1 closed, rewards given: 0",
-        "Cycles closed: 1. Rewards given: 0.",
-    ]
 
 
 def test_byte_order_mark_of_a_spreadsheet_is_no_heading(target, customers, monkeypatch):
