@@ -29,10 +29,10 @@ DONE = frozenset(
 class Left:
     """What became of one customer. `forfeited` names the period whose reward he lost, `message` says why not.
 
-    `left_at` is when he left, if he had left already.
+    `left_at` is when he left, if he had left already. An erased customer has no `customer_id`.
     """
 
-    customer_id: int
+    customer_id: int | None
     outcome: LeaveOutcome
     receipt: Receipt | None = None
     forfeited: str | None = None

@@ -1,4 +1,4 @@
-"""Locks, in the one order in which they are taken: participation first, then the calendar (domain.md 3)."""
+"""Locks, in the one order in which they are taken: customer, participation, calendar, cycle (domain.md 3)."""
 
 from datetime import datetime
 
@@ -6,12 +6,39 @@ from django.db import connection
 from django.db.models import Exists, F, OuterRef
 
 from enrollments.models import Participation
-from targets.errors import StaleInstant
+from targets.errors import CustomerNotFound, StaleInstant
 from targets.models import Customer, Cycle, Target, TargetGroup
-from targets.queries import refuse_inactive
+from targets.queries import erased_on, refuse_inactive
 
 # First key of the advisory locks on calendars; the second is derived from the target group's id.
 CALENDAR = 0x4D53
+
+
+def keep_customer(customer: Customer) -> None:
+    """Keep the customer from being erased until this transaction ends. Raises `CustomerNotFound` if he has been.
+
+    Before all other locks: it is the one that foreign keys to him take anyway, and the eraser waits for it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT erased_at FROM targets_customer WHERE id = %s FOR KEY SHARE", [customer.pk])
+        (erased_at,) = cursor.fetchone()
+    if erased_at is not None:
+        raise CustomerNotFound(f"Invalid user id. {erased_on(customer.customer_id, erased_at)}")
+
+
+def lock_customer(customer: Customer) -> Customer:
+    """The customer as he is now, locked against everybody who writes something new about him."""
+    return Customer.objects.select_for_update(of=("self",)).select_related("brand").get(pk=customer.pk)
+
+
+def lock_participations(customer: Customer) -> list[Participation]:
+    """All of a locked customer, each locked, with target and group."""
+    return list(
+        Participation.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("target__target_group", "target__brand")
+        .filter(customer=customer)
+        .order_by("pk")
+    )
 
 
 def lock_participation(customer: Customer, target: Target, at: datetime) -> Participation | None:

@@ -33,6 +33,7 @@ class ErrorCode(Enum):
     IMPOSSIBLE_COMBINATION = Refusal(310033, 400, "Impossible combination of entity, type, kind, window or allocation.")
     INVALID_INPUT = Refusal(300004, 400, "Invalid input.")
     NOT_A_SANDBOX = Refusal(300011, 409, "The brand is not a sandbox: its clock cannot be set.")
+    CUSTOMER_ERASED = Refusal(300012, 410, "The customer was erased: his id cannot be registered again.")
     NOT_AUTHENTICATED = Refusal(4010, 401, "Credentials are missing or wrong.")
     NOT_PERMITTED = Refusal(4000, 403, "The API user lacks the permission for this call.")
     NOT_FOUND = Refusal(4040, 404, "No such resource.")
@@ -65,6 +66,10 @@ class InvalidInput(DomainError):
 
 class CustomerNotFound(DomainError):
     error = ErrorCode.CUSTOMER_NOT_FOUND
+
+
+class CustomerErased(DomainError):
+    error = ErrorCode.CUSTOMER_ERASED
 
 
 class TargetGroupNotFound(DomainError):

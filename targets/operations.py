@@ -25,7 +25,7 @@ from targets.enums import (
     SecretForm,
     TrackingType,
 )
-from targets.errors import DomainError, ImpossibleCombination, InvalidInput, NameTaken
+from targets.errors import CustomerErased, DomainError, ImpossibleCombination, InvalidInput, NameTaken
 from targets.matching import refuse_wrong_match
 from targets.models import (
     MAX_VALUE,
@@ -40,7 +40,7 @@ from targets.models import (
     TargetValue,
 )
 from targets.models.programme import MAX_LEVELS
-from targets.queries import LARGEST_ID
+from targets.queries import LARGEST_ID, erased_on, find_erased
 
 MAX_LATE_DAYS = 366
 MAX_TARGETS = 50
@@ -285,11 +285,17 @@ def _refuse_levels(data: GroupData, is_streak: bool) -> None:
 def put_customer(*, brand: Brand, customer_id: int, **details: str) -> tuple[Customer, bool]:
     """Register the customer, or bring his details up to date; what is not given becomes empty. (customer, is new).
 
-    Raises `InvalidInput` for an id out of range.
+    Raises `InvalidInput` for an id out of range, `CustomerErased` for that of somebody who was erased.
     """
     if not 0 < customer_id <= LARGEST_ID:
         raise InvalidInput(f"customerId is an integer from 1 to {LARGEST_ID}.", field="customerId")
-    return Customer.objects.update_or_create(brand=brand, customer_id=customer_id, defaults=details)
+    with transaction.atomic():
+        customer, is_new = Customer.objects.update_or_create(brand=brand, customer_id=customer_id, defaults=details)
+        # Asked afterwards: the new row has waited, at the unique number, for an erasure that was under way.
+        erased = find_erased(brand, customer_id) if is_new else None
+        if erased is not None:
+            raise CustomerErased(erased_on(customer_id, erased.erased_at), field="customerId")
+        return customer, is_new
 
 
 @dataclass(frozen=True)

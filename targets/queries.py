@@ -1,11 +1,16 @@
+import re
+from datetime import datetime
+
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Lower
 
 from targets.errors import CustomerNotFound, TargetGroupNotFound, TargetNotFound
 from targets.models import Brand, Customer, Inactivity, Target, TargetGroup
+from targets.pseudonyms import erased_digest
 
 LARGEST_ID = 2**63 - 1
 MOST_NAMESAKES = 1_000  # customers with the same external id or address
+PSEUDONYM = re.compile(r"erased ([0-9]+)", re.IGNORECASE)
 
 
 def ended_while_inactive() -> Exists:
@@ -76,18 +81,32 @@ def find_target_by_id(brand: Brand, target_id: int) -> Target:
 
 
 def find_customer(brand: Brand, customer_id: int) -> Customer:
-    """Raises `CustomerNotFound`, also for a number out of range."""
+    """Raises `CustomerNotFound`, also for a number out of range; of an erased customer it says so."""
     customer = None
     if 0 < customer_id <= LARGEST_ID:
         customer = Customer.objects.filter(brand=brand, customer_id=customer_id).first()
     if customer is None:
+        erased = find_erased(brand, customer_id)
+        if erased is not None:
+            raise CustomerNotFound(f"Invalid user id. {erased_on(customer_id, erased.erased_at)}")
         raise CustomerNotFound(f"Invalid user id: this brand has no customer {customer_id}.")
     customer.brand = brand
     return customer
 
 
+def find_erased(brand: Brand, customer_id: int) -> Customer | None:
+    """The pseudonym of the customer who had this number, if he was erased."""
+    return Customer.objects.filter(brand=brand, erased_digest=erased_digest(brand.pk, customer_id)).first()
+
+
+def erased_on(customer_id: int | None, erased_at: datetime | None) -> str:
+    """What every refusal says that concerns him: no more than the caller has to know."""
+    who = "The customer" if customer_id is None else f"Customer {customer_id}"
+    return f"{who} was erased on {erased_at:%Y-%m-%d} and cannot be registered or enrolled."
+
+
 def customers_known_as(text: str) -> list[int]:
-    """Keys of the customers with exactly this number, external id or e-mail address, in whichever brand.
+    """Keys of the customers with exactly this number, external id, e-mail address or pseudonym, in whichever brand.
 
     Every index on customers begins with the brand, so the brands are named: few, and each is one look-up. Keys, not
     a queryset: with them at hand a larger query has no choice but to look them up.
@@ -103,5 +122,7 @@ def look_ups_of(text: str) -> QuerySet[Customer]:
         look_ups.append(customers.alias(address=Lower("email")).filter(address=Lower(Value(text))).exclude(email=""))
     if (number := as_id(text)) is not None:
         look_ups.append(customers.filter(customer_id=number))
+    if found := PSEUDONYM.fullmatch(text):
+        look_ups.append(customers.filter(pk=as_id(found[1]) or 0, erased_at__isnull=False))
     first, *others = look_ups
     return first.union(*others)

@@ -17,7 +17,7 @@ from enrollments.measuring import measure
 from enrollments.models import Activity, ActivityOutcome, Participation, Progress, Run, Stay
 from enrollments.operations.granting import settle
 from enrollments.queries import out_since
-from targets.errors import StaleInstant
+from targets.errors import CustomerNotFound, StaleInstant
 from targets.matching import matches
 from targets.models import Brand, Customer, Cycle, Target, TargetValue
 
@@ -61,7 +61,10 @@ def record_activity(*, brand: Brand, activity: ActivityData, at: datetime) -> Re
     if customer is None:
         return Recorded(activity.event_id, not_counted=NotCounted.UNKNOWN_CUSTOMER)
     with transaction.atomic():
-        stored = _store(brand, customer, activity, at)
+        try:
+            stored = _store(brand, customer, activity, at)
+        except CustomerNotFound:  # erased after he was found
+            return Recorded(activity.event_id, not_counted=NotCounted.UNKNOWN_CUSTOMER)
         if stored is None:
             return _repeated(brand, customer, activity)
         participations = _lock_matching(customer, activity)
@@ -80,7 +83,10 @@ def record_activity(*, brand: Brand, activity: ActivityData, at: datetime) -> Re
 
 
 def _store(brand: Brand, customer: Customer, activity: ActivityData, at: datetime) -> Activity | None:
-    """The new row; None if (brand, event id) is there. Waits for a simultaneous delivery to end."""
+    """The new row; None if (brand, event id) is there. Waits for a simultaneous delivery, and erasure, to end.
+
+    Raises `CustomerNotFound`.
+    """
     try:
         with transaction.atomic():
             return Activity.objects.create(
@@ -95,7 +101,10 @@ def _store(brand: Brand, customer: Customer, activity: ActivityData, at: datetim
                 recorded_at=at,
             )
     except IntegrityError as error:
-        if error.__cause__.diag.constraint_name != "activity_event_once":  # type: ignore[union-attr]  # psycopg2's
+        constraint = error.__cause__.diag.constraint_name  # type: ignore[union-attr]  # psycopg2's
+        if constraint == "activity_of_known_customer":
+            raise CustomerNotFound from None
+        if constraint != "activity_event_once":
             raise
         return None
 

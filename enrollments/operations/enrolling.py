@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import transaction
 
 from enrollments.enums import ReceiptKind, Source, Verdict
-from enrollments.locks import lock_participation, share_running_cycle
+from enrollments.locks import keep_customer, lock_participation, share_running_cycle
 from enrollments.models import Participation, Progress, Receipt, Run, Stay
 from enrollments.operations.accounting import Origin, account_fields
 from enrollments.operations.granting import settle
@@ -34,8 +34,9 @@ def enroll(
 
     `initial_balance` becomes the value of the joined cycle of a milestone; for a streak it is ignored, as is
     `reset_streak` for a milestone, and the receipt's `ignored_fields` say so. `reset_streak` opens the next run.
-    Raises `TargetGroupNotFound` or `TargetNotFound` (inactive), `AlreadyEnrolled`, `CycleNotFound`, `InvalidInput` (a
-    balance that would achieve a cycle not begun), `StaleInstant`. Writes one receipt.
+    Raises `TargetGroupNotFound` or `TargetNotFound` (inactive), `CustomerNotFound` (erased meanwhile),
+    `AlreadyEnrolled`, `CycleNotFound`, `InvalidInput` (a balance that would achieve a cycle not begun),
+    `StaleInstant`. Writes one receipt.
     """
     is_streak = target.target_group.is_streak
     ignored = _ignored_fields(is_streak, initial_balance, reset_streak)
@@ -44,6 +45,7 @@ def enroll(
         raise InvalidInput(f"A balance is from 0 to {MAX_VALUE}.", field="initialBalance")
 
     with transaction.atomic():
+        keep_customer(customer)
         participation = lock_participation(customer, target, at) or _make_participation(customer, target, at)
         stays = list(Stay.objects.filter(participation=participation))
         if stays and is_current(stays[-1], target, at):

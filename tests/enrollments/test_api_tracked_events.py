@@ -3,7 +3,7 @@
 import pytest
 
 from targets.models import TargetGroup
-from tests.factories import BrandFactory, CustomerFactory, make_programme
+from tests.factories import BrandFactory, CustomerFactory, freeze, make_programme
 from tests.journeys.programme import CUSTOMER, Programme, target_of
 
 ABC = {"name": "ABC", "trackingType": "DEFAULT"}
@@ -135,7 +135,7 @@ def test_log_of_an_inactive_programme_can_be_read_and_without_the_prefix_too(sit
     abc = Programme.milestone(site)
     abc.go_to(1)
     abc.enroll()
-    TargetGroup.objects.update(is_active=False)
+    freeze(TargetGroup.objects.get())
 
     status, answer = site.get(f"/users/{CUSTOMER}/trackedTargetEvents/{abc.group['targets'][0]['id']}")
 

@@ -10,7 +10,16 @@ from django.db import Error
 
 from enrollments.enums import Effective, Source
 from enrollments.models import Participation
-from enrollments.operations import ActivityData, cancel_leave, close_cycles, closing, enroll, record_activity, unenroll
+from enrollments.operations import (
+    ActivityData,
+    cancel_leave,
+    close_cycles,
+    closing,
+    enroll,
+    erase_customer,
+    record_activity,
+    unenroll,
+)
 from rewards.enums import RewardKind
 from rewards.models import Grant
 from rewards.operations import RewardData, define_programme
@@ -118,6 +127,13 @@ def brand_created() -> Act:
     )
 
 
+def customer_erased() -> Act:
+    target, customer = a_streak_with_one_cycle_achieved()
+    other = make_programme(brand=target.brand)
+    enroll(customer=customer, target=other, at=START, reason="by phone", **ACT)
+    return lambda: erase_customer(customer=customer, at=START + DAY, **ACT)
+
+
 OPERATIONS = [
     first_enrolment,
     enrolment_with_balance_that_achieves,
@@ -132,6 +148,7 @@ OPERATIONS = [
     target_group_created,
     programme_defined,
     brand_created,
+    customer_erased,
 ]
 
 

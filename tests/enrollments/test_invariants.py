@@ -7,7 +7,7 @@ from django.db import DatabaseError, connection, transaction
 
 from enrollments.enums import Source
 from enrollments.models import Activity, Participation, Stay
-from enrollments.operations import ActivityData, close_cycles, enroll, record_activity, unenroll
+from enrollments.operations import ActivityData, close_cycles, enroll, erase_customer, record_activity, unenroll
 from rewards.models import Grant, Reward
 from targets.enums import Allocation, TrackingType
 from targets.models import StreakLevel
@@ -37,6 +37,12 @@ VIOLATIONS = {
     "customer_unique_in_brand": "UPDATE targets_customer SET customer_id = "
     "(SELECT customer_id FROM targets_customer WHERE id = {customer}) WHERE id = {customer2}",
     "customer_id_positive": "UPDATE targets_customer SET customer_id = 0 WHERE id = {customer}",
+    "customer_known_or_erased": "UPDATE targets_customer SET customer_id = NULL WHERE id = {customer}",
+    "customer_erased_once": "INSERT INTO targets_customer (brand_id, external_id, first_name, last_name, email, "
+    "mobile, created_at, erased_at, erased_digest) SELECT brand_id, '', '', '', '', '', now(), now(), erased_digest "
+    "FROM targets_customer WHERE id = {erased}",
+    "erased_customer_stays_erased": "UPDATE targets_customer SET customer_id = 7, erased_at = NULL, erased_by = '', "
+    "erased_digest = '' WHERE id = {erased}",
     # programme
     "target_group_name_unique": "UPDATE targets_targetgroup SET name = "
     "(SELECT upper(name) FROM targets_targetgroup WHERE id = {group}) WHERE id = {streak_group}",
@@ -111,6 +117,8 @@ VIOLATIONS = {
     "SET changed_at = first_enrolled_at - interval '1 s'",
     "participation_customer_in_brand": "UPDATE enrollments_participation SET customer_id = {foreigner} "
     "WHERE id = {participation}",
+    "participation_of_known_customer": "INSERT INTO enrollments_participation (brand_id, customer_id, target_id, "
+    "run_number, first_enrolled_at, changed_at) VALUES ({brand}, {erased}, {target}, 1, now(), now())",
     "participation_target_in_brand": "UPDATE enrollments_participation SET target_id = {foreign_target} "
     "WHERE id = {participation}",
     "run_unique": "INSERT INTO enrollments_run (participation_id, number, started_at) "
@@ -124,6 +132,7 @@ VIOLATIONS = {
     "stays_never_overlap": A_STAY + "({participation}, 1, 1, NULL, now())",
     "stay_of_a_run": A_STAY + "({participation}, 7, 3, NULL, now())",
     "stay_ended_by_its_receipt": "UPDATE enrollments_stay SET end_cycle = 4 WHERE id = {stay}",
+    "stay_of_known_customer": A_STAY + "({erased_participation}, 1, 3, NULL, now())",
     "stay_within_calendar": A_STAY + "({participation}, 1, 7, NULL, now())",
     "progress_unique": "INSERT INTO enrollments_progress (participation_id, run_number, cycle_number, value, "
     "adjustment) VALUES ({participation}, 1, 1, 0, 0)",
@@ -133,6 +142,9 @@ VIOLATIONS = {
     "activity_event_once": "INSERT INTO enrollments_activity (brand_id, customer_id, event_id, event_name, "
     "occurred_at, attributes, recorded_at, not_counted) "
     "VALUES ({brand}, {customer2}, 'e1', 'x', now(), '{{}}', now(), '')",
+    "activity_of_known_customer": "INSERT INTO enrollments_activity (brand_id, customer_id, event_id, event_name, "
+    "occurred_at, attributes, recorded_at, not_counted) "
+    "VALUES ({brand}, {erased}, 'e9', 'x', now(), '{{}}', now(), '')",
     "activity_customer_in_brand": "UPDATE enrollments_activity SET customer_id = {foreigner}",
     "outcome_unique": "INSERT INTO enrollments_activityoutcome (activity_id, participation_id, reason, delta, value, "
     "achieved, grant_ids) SELECT activity_id, participation_id, 'no_cycle', 0, 0, false, '{{}}' "
@@ -160,7 +172,7 @@ def ids():
     """A milestone and a streak with everything a history makes; what belongs to another brand is `foreign`."""
     brand, other_brand = BrandFactory(), BrandFactory()
     ApiUserFactory(brand=brand)
-    customer, customer2 = CustomerFactory(brand=brand), CustomerFactory(brand=brand)
+    customer, customer2, erased = CustomerFactory.create_batch(3, brand=brand)
     target = make_programme(brand=brand, cycles=6, allocation=Allocation.PERIOD_END, target_value=1)
     streak = make_programme(
         brand=brand, cycles=6, tracking_type=TrackingType.STREAKS, levels=(1, 2, 4), target_value=1, event_name="visit"
@@ -178,12 +190,16 @@ def ids():
     list(close_cycles(brand=brand, at=START + timedelta(days=31)))
     unenroll(customer=customer, target=target, at=START + timedelta(days=70), **act)
     assert (Grant.objects.filter(target=target).count(), Grant.objects.filter(target=streak).count()) == (1, 2)
+    enroll(customer=erased, target=make_programme(brand=brand), at=START + timedelta(days=70), **act)
+    erase_customer(customer=erased, at=START + timedelta(days=70), **act)
     participation = Participation.objects.get(customer=customer, target=target)
     return {
         "brand": brand.pk,
         "other_brand": other_brand.pk,
         "customer": customer.pk,
         "customer2": customer2.pk,
+        "erased": erased.pk,
+        "erased_participation": Participation.objects.get(customer=erased).pk,
         "foreigner": CustomerFactory(brand=other_brand).pk,
         "foreign_target": make_programme(brand=other_brand).pk,
         "target": target.pk,

@@ -8,7 +8,7 @@ import pytest
 from targets.access import ensure_read_access
 from targets.enums import Allocation, Kpi, TrackingType
 from targets.models import TargetGroup
-from tests.factories import SECRET, START, ApiUserFactory, make_programme
+from tests.factories import SECRET, START, ApiUserFactory, freeze, make_programme
 from tests.rewards.test_api_target_groups import MILESTONE, STREAK
 
 LIST, PERIODS, TARGETS = "/v3/targetGroups", "/v3/targetGroups/{}/targetPeriods", "/v3/targetGroups/{}/targets"
@@ -58,7 +58,7 @@ def test_active_period_is_the_one_that_runs_at_the_brands_now(site, begins_in, p
 def test_inactive_groups_are_listed_unless_only_active_ones_are_asked_for(site, query, names):
     for name in ("On", "Off"):
         make_programme(brand=site.brand, name=name)
-    TargetGroup.objects.filter(name="Off").update(is_active=False)
+    freeze(TargetGroup.objects.get(name="Off"))
 
     status, answer = site.get(f"{LIST}{query}")
 
@@ -131,7 +131,7 @@ def test_level_shows_its_reward_whichever_of_several_targets_promises_it(site):
 @pytest.mark.parametrize("path", [PERIODS, TARGETS])
 def test_periods_and_targets_of_an_inactive_group_are_read(site, path):
     group = make_programme(brand=site.brand).target_group
-    TargetGroup.objects.update(is_active=False)
+    freeze(TargetGroup.objects.get())
 
     assert site.get(path.format(group.pk))[0] == 200
 
