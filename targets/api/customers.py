@@ -44,7 +44,7 @@ class RegisteredCustomerSerializer(CustomerSerializer):
 
 
 class CustomersSerializer(StrictSerializer):
-    customers = serializers.ListSerializer(
+    customers: serializers.ListSerializer[Any] = serializers.ListSerializer(
         child=RegisteredCustomerSerializer(), min_length=1, max_length=MOST_CUSTOMERS
     )
 
