@@ -173,7 +173,8 @@ def failure_of_framework(exc: exceptions.APIException) -> Failure:
 
 def without_field(error: Mapping[str, Any]) -> dict[str, Any]:
     message = error["message"]
-    if field := error.get("field"):
+    field = error.get("field")
+    if field and not message.startswith(field):
         message = f"{field}: {message}"
     return {"code": error["code"], "message": message}
 

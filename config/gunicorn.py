@@ -5,7 +5,7 @@ import signal
 from typing import Any
 
 bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
-worker_class = "gthread"
+worker_class = "config.web_worker.EnvelopeWorker"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
 threads = int(os.environ.get("WEB_THREADS", "4"))
 
@@ -15,6 +15,8 @@ preload_app = False
 timeout = 60  # seconds without a sign of life of a worker; the database gives up after 20 (STATEMENT_TIMEOUT)
 graceful_timeout = 30  # for requests under way when the service is told to stop
 keepalive = 75  # longer than a proxy in front keeps an idle connection
+
+control_socket_disable = True  # it would lie in the home directory, shared by every instance of the user
 
 accesslog = "-" if os.environ.get("ACCESS_LOG") else None
 errorlog = "-"

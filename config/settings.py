@@ -171,7 +171,8 @@ X_FRAME_OPTIONS = "DENY"
 
 # The API: conventions of the envelope live in config/, the calls in the apps.
 MAX_BODY_BYTES = 1024 * 1024
-DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * MAX_BODY_BYTES  # the largest bulk body; our own limit comes first
+MAX_BULK_BODY_BYTES = 16 * MAX_BODY_BYTES
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BULK_BODY_BYTES  # our own limit comes first
 MAX_CYCLES = env.int("MAX_CYCLES", default=100)
 if not 1 <= MAX_CYCLES <= 1000:  # what the tables can hold: targets.models.programme
     raise ImproperlyConfigured(f"MAX_CYCLES is from 1 to 1000, not {MAX_CYCLES}.")

@@ -29,6 +29,19 @@ class LeaveOutcome(models.TextChoices):
     TRY_AGAIN = "try_again", "Somebody else was changing it"
 
 
+class EnrollOutcome(models.TextChoices):
+    """What became of one customer when many were to be enrolled (api.md 3)."""
+
+    ENROLLED = "enrolled", "Enrolled"
+    REENROLLED = "reenrolled", "Enrolled again"
+    ALREADY_ENROLLED = "already_enrolled", "Was enrolled already"
+    UNKNOWN_CUSTOMER = "unknown_customer", "The brand has no such customer"
+    PERIOD_NOT_FOUND = "period_not_found", "The period is unknown or over, or none is left"
+    INVALID_BALANCE = "invalid_balance", "The balance cannot be set"
+    DUPLICATE_IN_REQUEST = "duplicate_in_request", "Was named before"
+    TRY_AGAIN = "try_again", "Somebody else was changing it"
+
+
 class ReceiptKind(models.TextChoices):
     ENROLLED = "ENROLLED", "Enrolled"
     REENROLLED = "REENROLLED", "Re-enrolled"

@@ -60,3 +60,11 @@ class SecretForm(models.TextChoices):
 
     PLAIN = "PLAIN", "The secret itself"
     MD5_HEX = "MD5_HEX", "Lower-case hex MD5 of the secret (published clients)"
+
+
+class RegisterOutcome(models.TextChoices):
+    """What became of one customer when many were registered."""
+
+    CREATED = "created", "Created"
+    UPDATED = "updated", "Updated"
+    DUPLICATE_IN_REQUEST = "duplicate_in_request", "Was named before"

@@ -11,8 +11,9 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from rest_framework import serializers
 
-from targets.access import ensure_default_access
+from targets.access import ensure_default_access, ensure_read_access
 from targets.calendar import closing_instant
 from targets.credentials import digest, generate_secret, password_to_send
 from targets.enums import (
@@ -26,6 +27,7 @@ from targets.enums import (
     TrackingType,
 )
 from targets.errors import CustomerErased, DomainError, ImpossibleCombination, InvalidInput, NameTaken
+from targets.fields import TextField
 from targets.matching import refuse_wrong_match
 from targets.models import (
     MAX_VALUE,
@@ -298,6 +300,13 @@ def put_customer(*, brand: Brand, customer_id: int, **details: str) -> tuple[Cus
         return customer, is_new
 
 
+def _refuse_no_text(what: str, text: str) -> None:
+    try:
+        TextField(max_length=200).run_validation(text)
+    except serializers.ValidationError as error:
+        raise InvalidInput(f"{what}: {' '.join(map(str, error.detail))}") from None
+
+
 @dataclass(frozen=True)
 class BrandMade:
     """`secret` is known here only; the database keeps a keyed digest."""
@@ -314,6 +323,8 @@ def create_brand(
 
     Raises `InvalidInput` for an unusable name, zone or user name, `NameTaken` for one in use; then nothing is made.
     """
+    for what, text in (("The name of the brand", name), ("The user name", username)):
+        _refuse_no_text(what, text)
     users = get_user_model()
     secret = generate_secret()
     user = users(username=username)
@@ -337,6 +348,7 @@ def create_brand(
             brand.save()
             user.save()
             user.groups.add(ensure_default_access())
+            ensure_read_access()
             api_user = ApiUser.objects.create(
                 user=user,
                 brand=brand,

@@ -79,7 +79,7 @@ class LevelSerializer(serializers.Serializer[Any]):
 
 
 class TargetGroupSerializer(CalendarFields, CosmeticFields):
-    """A published body: other fields change nothing and are passed over, unless `refuse_unsupported` knows them."""
+    """A published body. Other fields are passed over; those that would change who is tracked are refused."""
 
     name = TextField(max_length=200)
     description = TextField(required=False, allow_null=True, allow_blank=True, default="", max_length=255)

@@ -1,7 +1,9 @@
 """The customer registry over HTTP."""
 
+from collections import Counter
 from typing import Any
 
+from django.conf import settings
 from django.core.validators import validate_email
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -10,10 +12,12 @@ from rest_framework.views import APIView
 
 from targets.answers import Answer
 from targets.api.requests import body_of, brand_of, validated
+from targets.enums import RegisterOutcome
 from targets.fields import CustomerIdField, StrictSerializer, TextField, path_id
 from targets.models import Customer
 from targets.operations import put_customer
 from targets.queries import find_customer
+from targets.registry import MOST_CUSTOMERS, CustomerData, put_customers
 
 
 class CustomerSerializer(StrictSerializer):
@@ -31,6 +35,30 @@ class CustomerSerializer(StrictSerializer):
         if address:
             validate_email(address)
         return address
+
+
+class RegisteredCustomerSerializer(CustomerSerializer):
+    """One of many."""
+
+    customerId = CustomerIdField()
+
+
+class CustomersSerializer(StrictSerializer):
+    customers: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=RegisteredCustomerSerializer(), min_length=1, max_length=MOST_CUSTOMERS
+    )
+
+
+class RegisteredAnswer(serializers.Serializer[Any]):
+    customerId = serializers.IntegerField()
+    outcome = serializers.ChoiceField(choices=RegisterOutcome.choices)
+
+
+class CustomersAnswer(serializers.Serializer[Any]):
+    """What became of each customer, in the order in which they were sent."""
+
+    totals = serializers.DictField(child=serializers.IntegerField(), help_text="How often each outcome came up.")
+    results = RegisteredAnswer(many=True)
 
 
 class CustomerView(APIView):
@@ -64,6 +92,37 @@ class CustomerView(APIView):
             mobile=sent["mobile"],
         )
         return Answer(customer_json(customer), status=201 if is_new else 200)
+
+
+class CustomersView(APIView):
+    """Many customers at once."""
+
+    required_permissions = {"post": "targets.change_customer"}
+    max_body_bytes = settings.MAX_BULK_BODY_BYTES
+
+    @extend_schema(operation_id="putCustomers", request=CustomersSerializer, responses={200: CustomersAnswer})
+    def post(self, request: Request) -> Answer:
+        """Register up to 10,000 customers, or replace what is known of them: all, or none where any is wrong."""
+        sent = validated(CustomersSerializer, body_of(request))["customers"]
+        outcomes = put_customers(
+            brand=brand_of(request),
+            customers=[
+                CustomerData(
+                    customer_id=each["customerId"],
+                    external_id=each["externalId"],
+                    first_name=each["firstName"],
+                    last_name=each["lastName"],
+                    email=each["email"],
+                    mobile=each["mobile"],
+                )
+                for each in sent
+            ],
+        )
+        results = [
+            {"customerId": each["customerId"], "outcome": outcome.value}
+            for each, outcome in zip(sent, outcomes, strict=True)
+        ]
+        return Answer({"totals": Counter(each["outcome"] for each in results), "results": results})
 
 
 def customer_json(customer: Customer) -> dict[str, Any]:

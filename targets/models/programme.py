@@ -37,7 +37,7 @@ class TargetGroup(models.Model):
         default=dict, blank=True, editable=False, help_text="Published fields that are kept and echoed."
     )
     preferred_till_id = models.BigIntegerField(null=True, blank=True, help_text="Kept and echoed; changes nothing.")
-    cycle_count = models.PositiveSmallIntegerField(help_text="Number of cycles, 1 to cycle_count.")
+    cycle_count = models.PositiveSmallIntegerField(help_text="Number of cycles.")
     late_days = models.PositiveSmallIntegerField(
         default=0, help_text="Days after its end in which a cycle still accepts late activity."
     )

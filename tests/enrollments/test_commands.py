@@ -131,7 +131,7 @@ def test_table_names_outcomes_and_totals(target, customers):
     code, out = run(target, "--customer", "1", "4", "--by", "Ann")
 
     assert code == 1
-    assert "2 customers. Unenrolled: 1, was never enrolled: 1." in " ".join(out.split())
+    assert "Customers: 2. Unenrolled: 1, was never enrolled: 1." in " ".join(out.split())
     assert Receipt.objects.get(source=Source.COMMAND).actor == "Ann"
 
 

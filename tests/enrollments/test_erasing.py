@@ -26,7 +26,7 @@ from targets.models import Customer
 from targets.operations import put_customer
 from targets.pseudonyms import erased_digest
 from targets.queries import find_customer
-from tests.factories import START, BrandFactory, CustomerFactory, UserFactory, make_programme
+from tests.factories import START, BrandFactory, CustomerFactory, UserFactory, freeze, make_programme
 from tests.faults import everything
 
 pytestmark = pytest.mark.django_db
@@ -128,8 +128,7 @@ def test_every_enrolment_is_ended_with_a_receipt_also_inactive_and_scheduled_one
     not_begun = make_programme(brand=brand, starts_at=START + timedelta(days=60))
     for target in (running, inactive, scheduled, left, not_begun):
         join(customer, target)
-    inactive.target_group.is_active = False
-    inactive.target_group.save()
+    freeze(inactive.target_group)
     unenroll(customer=customer, target=scheduled, at=START, **ACT, effective=Effective.END_OF_CYCLE)
     unenroll(customer=customer, target=left, at=START, **ACT)
 

@@ -9,21 +9,22 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO, cast
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rest_framework import serializers
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from enrollments.batch import DONE, Batch, Left, leave_each
 from enrollments.enums import Effective, LeaveOutcome, Source
 from targets.errors import DomainError
+from targets.fields import ReasonField, TextField
 from targets.models import Target
 from targets.queries import LARGEST_ID, find_target
 
-LONGEST_REASON = 500
 ID = re.compile(r"[0-9]{1,19}")
 BYTE_ORDER_MARK = "\ufeff"  # spreadsheets write one at the beginning of a file
 UNUSABLE = 2  # exit code: nothing was tried
@@ -54,13 +55,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         target = self.find_target(options)
-        if len(options["reason"]) > LONGEST_REASON:
-            raise CommandError(f"--reason: at most {LONGEST_REASON} characters.", returncode=UNUSABLE)
+        refuse_text(options["reason"], "--reason", ReasonField())
+        refuse_text(options["by"], "--by", TextField(max_length=150, allow_blank=True))
         customer_ids = read_customer_ids(options)
         batch = Batch(
             brand=target.brand,
             target=target,
-            by=(options["by"] or getpass.getuser())[:150],
+            by=options["by"] or getpass.getuser()[:150],
             source=Source.COMMAND,
             reason=options["reason"],
             effective=Effective(options["effective"]),
@@ -96,6 +97,14 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{refusal.message} Add --include-inactive to unenrol from it.", returncode=UNUSABLE
             ) from None
+
+
+def refuse_text(text: str, option: str, field: TextField) -> None:
+    """By the rules of the API: no control characters, not too long, UTF-8. Raises `CommandError`."""
+    try:
+        field.run_validation(text)
+    except serializers.ValidationError as error:
+        raise CommandError(f"{option}: {' '.join(map(str, error.detail))}", returncode=UNUSABLE) from None
 
 
 def read_customer_ids(options: dict[str, Any]) -> list[int]:
@@ -150,7 +159,8 @@ def totals(done: list[Left]) -> dict[str, int]:
 def as_table(done: list[Left], batch: Batch, out: TextIO) -> None:
     # Text, and no markup anywhere: names may have brackets.
     title = f"{batch.target} ({batch.brand})" + (", dry run: nothing was written" if batch.dry_run else "")
-    table = Table("Customer", "Outcome", "Receipt", "Forfeited", "Why", title=Text(title))
+    why = Column("Why", overflow="fold")
+    table = Table("Customer", "Outcome", "Receipt", "Forfeited", why, title=Text(title))
     for left in done:
         table.add_row(
             str(left.customer_id),
@@ -163,14 +173,14 @@ def as_table(done: list[Left], batch: Batch, out: TextIO) -> None:
     console = Console(file=out)
     console.print(table)
     counts = ", ".join(f"{LeaveOutcome(outcome).label.lower()}: {count}" for outcome, count in totals(done).items())
-    console.print(f"{len(done)} customers. {counts.capitalize()}.")
-    if batch.batch_id and any(left.receipt for left in done):
-        console.print(f"Batch {batch.batch_id}")
+    console.print(f"Customers: {len(done)}. {counts.capitalize()}.")
+    if batch_id := batch_written(done, batch):
+        console.print(f"Batch {batch_id}")
 
 
 def as_json(done: list[Left], batch: Batch, out: TextIO) -> None:
     report = {
-        "batchId": id_text(batch.batch_id),
+        "batchId": batch_written(done, batch),
         "dryRun": batch.dry_run,
         "totals": totals(done),
         "results": [
@@ -203,5 +213,7 @@ def receipt_id(left: Left) -> str | None:
     return str(left.receipt.pk) if left.receipt and left.receipt.pk else None
 
 
-def id_text(batch_id: UUID | None) -> str | None:
-    return str(batch_id) if batch_id else None
+def batch_written(done: list[Left], batch: Batch) -> str | None:
+    """The id by which the new receipts are found, if there is any."""
+    has_receipts = any(left.receipt and left.receipt.batch_id == batch.batch_id for left in done)
+    return str(batch.batch_id) if batch.batch_id and has_receipts else None

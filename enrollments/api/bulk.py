@@ -1,0 +1,99 @@
+"""Many enrolments in one call."""
+
+from collections import Counter
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from enrollments.api.rendering import notices
+from enrollments.api.serializers import EnrollSerializer
+from enrollments.enums import EnrollOutcome, Source
+from enrollments.joining import MOST_RECORDS, JoinBatch, Joined, JoinRecord, join_all
+from enrollments.receipts import warnings_of
+from targets.answers import Answer
+from targets.api.requests import body_of, brand_of, request_id_of, validated
+from targets.fields import StrictSerializer, path_id
+from targets.queries import find_target
+
+
+class EnrollRecordSerializer(StrictSerializer, EnrollSerializer):
+    """A record of `enroll`; here a field that is not known is refused."""
+
+
+class EnrollBulkSerializer(StrictSerializer):
+    records: serializers.ListSerializer[Any] = serializers.ListSerializer(
+        child=EnrollRecordSerializer(), min_length=1, max_length=MOST_RECORDS
+    )
+
+
+class JoinedAnswer(serializers.Serializer[Any]):
+    customerId = serializers.IntegerField()
+    outcome = serializers.ChoiceField(choices=EnrollOutcome.choices)
+    receiptId = serializers.IntegerField(allow_null=True)
+    message = serializers.CharField(allow_null=True, help_text="Why not.")
+
+
+class EnrollBulkAnswer(serializers.Serializer[Any]):
+    """What became of each record, in the order in which they were sent."""
+
+    batchId = serializers.UUIDField(help_text="As on the receipts.")
+    totals = serializers.DictField(child=serializers.IntegerField(), help_text="How often each outcome came up.")
+    results = JoinedAnswer(many=True)
+
+
+class EnrollBulkView(APIView):
+    """Up to 10,000 customers into a target."""
+
+    required_permissions = {"post": "enrollments.enroll"}
+    max_body_bytes = settings.MAX_BULK_BODY_BYTES
+
+    @extend_schema(operation_id="enrollBulk", request=EnrollBulkSerializer, responses={200: EnrollBulkAnswer})
+    def post(self, request: Request, group_id: str, target_id: str) -> Answer:
+        """Enrol customers, each with the answer that `enroll` would give; in one transaction."""
+        group, target = path_id(group_id, "targetGroupId"), path_id(target_id, "targetId")
+        records = validated(EnrollBulkSerializer, body_of(request))["records"]
+        brand = brand_of(request)
+        batch = JoinBatch(
+            brand=brand,
+            target=find_target(brand, group, target),
+            by=request.user.get_username(),
+            source=Source.API,
+            batch_id=uuid4(),
+            request_id=request_id_of(request),
+        )
+        joined = join_all(
+            batch,
+            [
+                JoinRecord(
+                    customer_id=record["customerId"],
+                    period_name=record["periodName"] or None,
+                    initial_balance=record["initialBalance"],
+                    reset_streak=bool(record["resetStreakStatus"]),
+                )
+                for record in records
+            ],
+        )
+        # Of one target all receipts warn of the same fields in the same words.
+        warnings = {warning: None for each in joined if each.receipt for warning in warnings_of(each.receipt)}
+        return Answer(
+            {
+                "batchId": batch.batch_id,
+                "totals": Counter(each.outcome.value for each in joined),
+                "results": [joined_json(each) for each in joined],
+            },
+            warnings=notices(list(warnings)),
+        )
+
+
+def joined_json(joined: Joined) -> dict[str, Any]:
+    return {
+        "customerId": joined.customer_id,
+        "outcome": joined.outcome.value,
+        "receiptId": joined.receipt.pk if joined.receipt else None,
+        "message": joined.message or None,
+    }
