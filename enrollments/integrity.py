@@ -15,13 +15,13 @@ from enrollments.integrity_statements import CHAINS, STATEMENTS
 from targets.models import Brand
 
 WHO_AND_WHERE = """
-SELECT brand.name, customer.customer_id, target.target_group_id, target.id, found.detail
+SELECT brand.name, customer.customer_id, customer.id, target.target_group_id, target.id, found.detail
   FROM found
   JOIN targets_customer customer ON customer.id = found.customer_id
   JOIN targets_target target ON target.id = found.target_id
   JOIN targets_brand brand ON brand.id = customer.brand_id
  WHERE %(brand)s IS NULL OR %(brand)s IN (customer.brand_id, target.brand_id)
- ORDER BY brand.id, customer.customer_id, target.id, found.detail
+ ORDER BY brand.id, customer.customer_id, customer.id, target.id, found.detail
 """
 
 
@@ -36,11 +36,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Violation:
-    """One place where a promise is broken; `customer_id` is the brand's number."""
+    """One place where a promise is broken; `customer_id` is the brand's number, None of an erased customer.
+
+    `customer_key` is his row, which is all that is left of one who was erased.
+    """
 
     check: Check
     brand: str
-    customer_id: int
+    customer_id: int | None
+    customer_key: int
     target_group_id: int
     target_id: int
     detail: str

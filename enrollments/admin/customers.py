@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 
+from enrollments.admin.erasing import Erasing
 from enrollments.admin.states import state, with_last_stay
 from enrollments.models import Participation
 from targets.admin.customers import CustomerAdmin
@@ -16,7 +17,7 @@ admin.site.unregister(Customer)
 
 
 @admin.register(Customer)
-class CustomerWithEnrolmentsAdmin(CustomerAdmin):
+class CustomerWithEnrolmentsAdmin(Erasing, CustomerAdmin):
     change_form_template = "admin/enrollments/customer.html"
 
     def render_change_form(
@@ -36,4 +37,6 @@ class CustomerWithEnrolmentsAdmin(CustomerAdmin):
             )[: MOST_ENROLMENTS + 1]
             found = [(each, state(each)) for each in participations]
             context |= {"enrolments": found[:MOST_ENROLMENTS], "has_more_enrolments": len(found) > MOST_ENROLMENTS}
+        can_erase = obj is not None and obj.erased_at is None and self.has_erase_permission(request)
+        context |= {"can_erase": can_erase}
         return super().render_change_form(request, context, add, change, form_url, obj)

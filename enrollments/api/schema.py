@@ -62,7 +62,7 @@ class ReceiptAnswer(ReceiptSummary):
     receiptId = serializers.IntegerField(allow_null=True, help_text="Null in a preview.")
     undoes = serializers.IntegerField(allow_null=True)
     batchId = serializers.UUIDField(allow_null=True)
-    customerId = serializers.IntegerField()
+    customerId = serializers.IntegerField(allow_null=True, help_text="Null of a customer who was erased.")
     targetGroupId = serializers.IntegerField()
     targetId = serializers.IntegerField()
     requestId = serializers.CharField(allow_blank=True)

@@ -21,7 +21,7 @@ class GrantAnswer(serializers.Serializer[Any]):
     """The immutable fact that a reward was given, as it was promised then."""
 
     grantId = serializers.IntegerField()
-    customerId = serializers.IntegerField()
+    customerId = serializers.IntegerField(allow_null=True, help_text="Null of a customer who was erased.")
     targetGroupId = serializers.IntegerField()
     targetId = serializers.IntegerField()
     periodId = serializers.IntegerField(help_text="For a streak level: the period in which it was reached.")

@@ -292,6 +292,7 @@ def test_command_shows_what_is_broken_where(history):
             {
                 "brand": participation.brand.name,
                 "customerId": 7,
+                "erased": None,
                 "targetGroupId": participation.target.target_group_id,
                 "targetId": participation.target_id,
                 "detail": "run 1, period 1: value 9.000, adjustment 0.000, counted 1.000",

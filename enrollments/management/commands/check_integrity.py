@@ -62,9 +62,7 @@ def as_table(found: list[Violation], out: TextIO) -> None:
         broken = list(of_check)
         table = Table("Brand", "Customer", "Group", "Target", "What", title=f"{check.name}: {check.promise}")
         for each in broken[:SHOWN_OF_A_CHECK]:
-            table.add_row(
-                each.brand, str(each.customer_id), str(each.target_group_id), str(each.target_id), each.detail
-            )
+            table.add_row(each.brand, who(each), str(each.target_group_id), str(each.target_id), each.detail)
         console.print(table)
         if len(broken) > SHOWN_OF_A_CHECK:
             console.print(f"... and {len(broken) - SHOWN_OF_A_CHECK} more.")
@@ -73,6 +71,10 @@ def as_table(found: list[Violation], out: TextIO) -> None:
         console.print(f"{broken_checks} of {len(CHECKS)} promises are broken, in {len(found)} places.", style="red")
     else:
         console.print(f"All {len(CHECKS)} promises hold.")
+
+
+def who(each: Violation) -> str:
+    return f"Erased {each.customer_key}" if each.customer_id is None else str(each.customer_id)
 
 
 def as_json(found: list[Violation], out: TextIO) -> None:
@@ -85,6 +87,7 @@ def as_json(found: list[Violation], out: TextIO) -> None:
                     {
                         "brand": each.brand,
                         "customerId": each.customer_id,
+                        "erased": each.customer_key if each.customer_id is None else None,
                         "targetGroupId": each.target_group_id,
                         "targetId": each.target_id,
                         "detail": each.detail,
