@@ -11,7 +11,7 @@ from enrollments.enums import EnrollOutcome, ReceiptKind, Source
 from enrollments.models import Participation, Receipt
 from enrollments.operations import enroll
 from targets.clock import run_at_now
-from targets.errors import AlreadyEnrolled, CycleNotFound, InvalidInput, StaleInstant
+from targets.errors import AlreadyEnrolled, CustomerNotFound, CycleNotFound, InvalidInput, StaleInstant
 from targets.models import Brand, Customer, Target
 from targets.queries import LARGEST_ID
 
@@ -65,8 +65,9 @@ def join_all(batch: JoinBatch, records: Sequence[JoinRecord]) -> list[Joined]:
     timeouts = 0
     with transaction.atomic():
         for customer in _in_order_of_locks(batch, list(places)):
-            place = places[customer.customer_id]
-            joined[place] = Joined(customer.customer_id, EnrollOutcome.TRY_AGAIN, message="Others took too long.")
+            number = customer.customer_id or 0  # those that were found have one
+            place = places[number]
+            joined[place] = Joined(number, EnrollOutcome.TRY_AGAIN, message="Others took too long.")
             if timeouts < MOST_TIMEOUTS:
                 try:
                     joined[place] = _join(batch, customer, records[place])
@@ -74,7 +75,7 @@ def join_all(batch: JoinBatch, records: Sequence[JoinRecord]) -> list[Joined]:
                     if not connection.is_usable():
                         raise
                     timeouts += 1
-                    joined[place] = Joined(customer.customer_id, EnrollOutcome.TRY_AGAIN, message=str(error).strip())
+                    joined[place] = Joined(number, EnrollOutcome.TRY_AGAIN, message=str(error).strip())
     return joined
 
 
@@ -95,9 +96,8 @@ def _in_order_of_locks(batch: JoinBatch, customer_ids: list[int]) -> list[Custom
         chunk = [each for each in customer_ids[start : start + CUSTOMERS_AT_ONCE] if 0 < each <= LARGEST_ID]
         found = list(Customer.objects.filter(brand=batch.brand, customer_id__in=chunk))
         customers += found
-        participations.update(
-            Participation.objects.filter(target=batch.target, customer__in=found).values_list("customer", "pk")
-        )
+        known = Participation.objects.filter(target=batch.target, customer__in=found)
+        participations.update(known.values_list("customer_id", "pk"))
     return sorted(customers, key=lambda each: (each.pk not in participations, participations.get(each.pk, each.pk)))
 
 
@@ -121,12 +121,14 @@ def _join(batch: JoinBatch, customer: Customer, record: JoinRecord) -> Joined:
             ),
         )
     except AlreadyEnrolled as refusal:
-        return Joined(customer.customer_id, EnrollOutcome.ALREADY_ENROLLED, message=refusal.message)
+        return Joined(record.customer_id, EnrollOutcome.ALREADY_ENROLLED, message=refusal.message)
     except CycleNotFound as refusal:
-        return Joined(customer.customer_id, EnrollOutcome.PERIOD_NOT_FOUND, message=refusal.message)
+        return Joined(record.customer_id, EnrollOutcome.PERIOD_NOT_FOUND, message=refusal.message)
     except InvalidInput as refusal:
-        return Joined(customer.customer_id, EnrollOutcome.INVALID_BALANCE, message=refusal.message)
+        return Joined(record.customer_id, EnrollOutcome.INVALID_BALANCE, message=refusal.message)
+    except CustomerNotFound as refusal:  # erased while we waited
+        return Joined(record.customer_id, EnrollOutcome.UNKNOWN_CUSTOMER, message=refusal.message)
     except StaleInstant as refusal:
-        return Joined(customer.customer_id, EnrollOutcome.TRY_AGAIN, message=refusal.message)
+        return Joined(record.customer_id, EnrollOutcome.TRY_AGAIN, message=refusal.message)
     is_first = receipt.kind == ReceiptKind.ENROLLED
-    return Joined(customer.customer_id, EnrollOutcome.ENROLLED if is_first else EnrollOutcome.REENROLLED, receipt)
+    return Joined(record.customer_id, EnrollOutcome.ENROLLED if is_first else EnrollOutcome.REENROLLED, receipt)

@@ -4,9 +4,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from enrollments.enums import Source
+from enrollments.operations import erase_customer
 from targets.models import Customer
 from tests.conftest import SECRET, new_site
-from tests.factories import ApiUserFactory, CustomerFactory
+from tests.factories import START, ApiUserFactory, CustomerFactory
 
 PATH = "/v3/customers/bulk"
 NOOR = {"externalId": "N-1", "firstName": "Noor", "lastName": "Al", "email": "noor@example.com", "mobile": "+31 6 1"}
@@ -122,3 +124,16 @@ def test_body_of_more_than_16_mebibytes_is_too_large(site):
     response = site.client.generic("POST", PATH, b" " * (16 * 1024 * 1024 + 1), "application/json")
 
     assert (response.status_code, response.json()["errors"][0]["code"]) == (413, 4130)
+
+
+def test_erased_customer_is_refused_by_place_and_nobody_is_registered(site):
+    site.put("/v3/customers/5", {"lastName": "Noor"})
+    erased = Customer.objects.get(customer_id=5)
+    erase_customer(customer=erased, at=START, by="sam", source=Source.COMMAND)
+
+    status, answer = site.post("/v3/customers/bulk", {"customers": [{"customerId": 4}, {"customerId": 5}]})
+    single = site.put("/v3/customers/5", {})
+
+    assert status == single[0] == 410
+    assert answer["errors"] == [single[1]["errors"][0] | {"field": "customers[1].customerId"}]
+    assert Customer.objects.count() == 1
