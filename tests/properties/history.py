@@ -4,8 +4,9 @@ Facts only are kept (stays, balances, counted activities, grants); membership, v
 counts are worked out again at each question, with loops. The rules of each operation are in `reference.py`.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from tests.properties.programme import Activity, Balance, Cycle, Programme, Stay
 
@@ -63,6 +64,45 @@ class History:
     def _was_member(self, run: int, cycle: int) -> bool:
         """A stay of `run` covers `cycle`."""
         return any(stay.run == run and stay.covers(cycle) for stay in self._stays)
+
+    # What an activity adds (domain.md 6)
+
+    def _is_return(self, *numbers: Decimal | None) -> bool:
+        """A negative amount or quantity."""
+        return any(number is not None and number < 0 for number in numbers)
+
+    def _local_day(self, instant: datetime) -> date:
+        return instant.astimezone(ZoneInfo(self.programme.time_zone)).date()
+
+    def _change(
+        self,
+        run: int,
+        cycle: int,
+        day: date | None,
+        amount: Decimal | None,
+        quantity: Decimal | None,
+        attribute: object,
+    ) -> Decimal | None:
+        """By the KPI; what is missing adds 0, but an attribute that is no number is told so.
+
+        `day`: the local day, None for a return, which takes 1 from COUNT and is no visit.
+        """
+        match self.programme.kpi:
+            case "COUNT":
+                return Decimal(-1) if day is None else Decimal(1)
+            case "VISIT":
+                return Decimal(0) if day is None or self._was_visited(run, cycle, day) else Decimal(1)
+            case "QUANTITY":
+                return quantity or Decimal(0)
+            case "EVENT_ATTRIBUTE":
+                return attribute if isinstance(attribute, Decimal) else None
+        return amount or Decimal(0)
+
+    def _was_visited(self, run: int, cycle: int, day: date) -> bool:
+        """Something that is no return has counted on this day; a balance set since makes no difference."""
+        return any(
+            isinstance(fact, Activity) and (fact.run, fact.cycle, fact.day) == (run, cycle, day) for fact in self._facts
+        )
 
     # Progress and achievement (domain.md 6, 9.7)
 

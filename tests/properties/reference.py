@@ -9,9 +9,8 @@ nothing of the product and reads no clock.
 """
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from tests.properties.history import History
 from tests.properties.programme import (
@@ -288,43 +287,6 @@ class Reference(History):
             return False
         began_at = next(stay.enrolled_at for stay in self._stays if stay.run == run)
         return occurred_at < began_at
-
-    def _is_return(self, *numbers: Decimal | None) -> bool:
-        """A negative amount or quantity."""
-        return any(number is not None and number < 0 for number in numbers)
-
-    def _local_day(self, instant: datetime) -> date:
-        return instant.astimezone(ZoneInfo(self.programme.time_zone)).date()
-
-    def _change(
-        self,
-        run: int,
-        cycle: int,
-        day: date | None,
-        amount: Decimal | None,
-        quantity: Decimal | None,
-        attribute: object,
-    ) -> Decimal | None:
-        """By the KPI; what is missing adds 0, but an attribute that is no number is told so.
-
-        `day`: the local day, None for a return, which takes 1 from COUNT and is no visit.
-        """
-        match self.programme.kpi:
-            case "COUNT":
-                return Decimal(-1) if day is None else Decimal(1)
-            case "VISIT":
-                return Decimal(0) if day is None or self._was_visited(run, cycle, day) else Decimal(1)
-            case "QUANTITY":
-                return quantity or Decimal(0)
-            case "EVENT_ATTRIBUTE":
-                return attribute if isinstance(attribute, Decimal) else None
-        return amount or Decimal(0)
-
-    def _was_visited(self, run: int, cycle: int, day: date) -> bool:
-        """Something that is no return has counted on this day; a balance set since makes no difference."""
-        return any(
-            isinstance(fact, Activity) and (fact.run, fact.cycle, fact.day) == (run, cycle, day) for fact in self._facts
-        )
 
     # Receipts (domain.md 5)
 
