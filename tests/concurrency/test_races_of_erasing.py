@@ -9,6 +9,7 @@ from functools import partial
 from itertools import count
 
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 
 from enrollments.models import Activity
@@ -37,15 +38,17 @@ from tests.concurrency.scenes import (
     running_programme,
     sandbox_at,
 )
-from tests.factories import START
+from tests.factories import START, UserFactory
 
 BEFORE_ERASING = 'UPDATE "targets_customer" SET "customer_id" = NULL'
+BEFORE_EDITING = 'UPDATE "targets_customer" SET "brand_id"'
 BEFORE_ENROLLING = 'INSERT INTO "enrollments_participation"'
 BEFORE_STORING = 'INSERT INTO "enrollments_activity"'
 BEFORE_FILING = 'UPDATE "enrollments_activity"'
 BEFORE_REGISTERING = 'INSERT INTO "targets_customer"'
 
 KEEPING = Guard(re.compile(" FOR KEY SHARE"), "")
+CUSTOMER_LOCK = Guard(re.compile(r" FOR UPDATE( OF \S+)?"), "")
 LOOKING_BACK = Guard(
     re.compile(r'"targets_customer"."erased_digest" = %s'), '"targets_customer"."erased_digest" = %s AND false'
 )
@@ -199,6 +202,30 @@ def test_registering_is_before_the_erasure_and_erased_or_refused(race: Race) -> 
 
     assert unguarded == {(("registered", "erased"), ("Ann",))}
     assert guarded == {(("updated", "erased"), ()), ((300012, "erased"), ())}
+
+
+def test_edit_in_the_admin_is_before_the_erasure_and_erased_or_refused(race: Race) -> None:
+    """It writes all fields as it read them. Two guards: the lock answers, and behind it an erased row never changes."""
+    target = running_programme()
+    staff = Client()
+    staff.force_login(UserFactory(is_staff=True, is_superuser=True))
+
+    def one_round() -> tuple[tuple[object, object], bool, str]:
+        customer = customer_of(target)
+
+        def edits() -> int:
+            return staff.post(f"/admin/targets/customer/{customer.pk}/change/", {"first_name": "Ann"}).status_code
+
+        answers = outcome(customer, race.run(edits, erases(customer))).answers
+        customer.refresh_from_db()
+        return answers, customer.erased_at is not None, customer.first_name
+
+    with race.without(CUSTOMER_LOCK):
+        unlocked = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_EDITING, ""), ahead=0)
+    guarded = race.rounds(ROUNDS, one_round, stops=(BEFORE_EDITING, BEFORE_ERASING))
+
+    assert unlocked == {(("erased_customer_stays_erased", "erased"), True, "")}
+    assert guarded == {((302, "erased"), True, ""), ((403, "erased"), True, "")}
 
 
 def test_two_erasures_one_erases_and_the_other_says_so(race: Race) -> None:
