@@ -1,6 +1,7 @@
 from enrollments.operations.activity import ActivityData, Recorded, record_activity
 from enrollments.operations.closing import Closed, CyclesNotClosed, Ended, close_cycles
 from enrollments.operations.enrolling import enroll
+from enrollments.operations.enrolling_newcomers import Newcomer, enroll_newcomers
 from enrollments.operations.erasing import Erasure, erase_customer
 from enrollments.operations.freezing import set_group_active, set_target_active
 from enrollments.operations.leaving import cancel_leave, unenroll
@@ -11,10 +12,12 @@ __all__ = [
     "CyclesNotClosed",
     "Ended",
     "Erasure",
+    "Newcomer",
     "Recorded",
     "cancel_leave",
     "close_cycles",
     "enroll",
+    "enroll_newcomers",
     "erase_customer",
     "record_activity",
     "set_group_active",

@@ -31,10 +31,15 @@ def account_fields(
     stay: Stay,
     stays: list[Stay],
     running: Cycle,
+    is_newcomer: bool = False,
 ) -> dict[str, Any]:
-    """The fields of a receipt that do not depend on its kind. `running`: the cycle running at `at`, or the next."""
+    """The fields of a receipt that do not depend on its kind. `running`: the cycle running at `at`, or the next.
+
+    `is_newcomer`: there is no progress yet, so nothing is asked of the database.
+    """
     group = target.target_group
-    count = streak(participation, target, stay.run_number, origin.at, stays).count if group.is_streak else 0
+    has_count = group.is_streak and not is_newcomer
+    count = streak(participation, target, stay.run_number, origin.at, stays).count if has_count else 0
     return {
         "brand_id": participation.brand_id,
         "participation": participation,

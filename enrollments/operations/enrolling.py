@@ -15,6 +15,8 @@ from enrollments.queries import cycle_state, is_current
 from targets.errors import AlreadyEnrolled, CycleNotFound, InvalidInput, StaleInstant
 from targets.models import MAX_VALUE, Customer, Cycle, Target, TargetValue
 
+NONE_TO_JOIN = "Target period not found: the last period is over, there is none to join."
+
 
 def enroll(
     *,
@@ -39,7 +41,7 @@ def enroll(
     `StaleInstant`. Writes one receipt.
     """
     is_streak = target.target_group.is_streak
-    ignored = _ignored_fields(is_streak, initial_balance, reset_streak)
+    ignored = ignored_fields(is_streak, initial_balance, reset_streak)
     balance = None if is_streak else initial_balance
     if balance is not None and not 0 <= balance <= MAX_VALUE:
         raise InvalidInput(f"A balance is from 0 to {MAX_VALUE}.", field="initialBalance")
@@ -52,7 +54,7 @@ def enroll(
             raise AlreadyEnrolled(f"Customer {customer.customer_id} is already enrolled in target {target.pk}.")
         running = share_running_cycle(target, at)
         if running is None:
-            raise CycleNotFound("Target period not found: the last period is over, there is none to join.")
+            raise CycleNotFound(NONE_TO_JOIN)
         joined = running if period_name is None else _find_cycle(target, period_name, at)
 
         run_number = _run_to_join(participation, at, is_first=not stays, reset=is_streak and reset_streak)
@@ -84,7 +86,7 @@ def enroll(
         return receipt
 
 
-def _ignored_fields(is_streak: bool, initial_balance: Decimal | None, reset_streak: bool) -> list[str]:
+def ignored_fields(is_streak: bool, initial_balance: Decimal | None, reset_streak: bool) -> list[str]:
     if is_streak:
         return [] if initial_balance is None else ["initialBalance"]
     return ["resetStreakStatus"] if reset_streak else []
@@ -112,6 +114,11 @@ def _make_participation(customer: Customer, target: Target, at: datetime) -> Par
 
 def _find_cycle(target: Target, period_name: str, at: datetime) -> Cycle:
     cycle = Cycle.objects.filter(target_group=target.target_group_id, ref_code=period_name).first()
+    return joinable(cycle, period_name, at)
+
+
+def joinable(cycle: Cycle | None, period_name: str, at: datetime) -> Cycle:
+    """The cycle called `period_name`. Raises `CycleNotFound` where there is none, or it is over."""
     if cycle is None:
         raise CycleNotFound(f"Target period {period_name!r} is not found in this target group.", field="periodName")
     if cycle.ends_at <= at:

@@ -1,6 +1,8 @@
 """POST .../enroll/bulk: the answers of `enroll`, for many at once."""
 
+from collections import Counter
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -181,14 +183,11 @@ def test_unknown_target_and_missing_permission_are_refused(site, client_of):
 
 def test_failure_in_the_middle_leaves_nobody_enrolled(site, monkeypatch):
     target = scene(site, "immediate")
-    enroll_as_usual = joining.enroll
 
-    def fail_at_the_second(**details):
-        if details["customer"].customer_id == FRESH:
-            raise RuntimeError
-        return enroll_as_usual(**details)
+    def fail(**details):
+        raise RuntimeError
 
-    monkeypatch.setattr(joining, "enroll", fail_at_the_second)
+    monkeypatch.setattr(joining, "enroll_newcomers", fail)
     before = Receipt.objects.count()
     records = [{"customerId": LEFT}, {"customerId": FRESH}]
     status, _ = site.post(f"{path_of(target)}/enroll/bulk", {"records": records})
@@ -201,6 +200,9 @@ def test_failure_in_the_middle_leaves_nobody_enrolled(site, monkeypatch):
 def test_customers_locked_by_others_are_to_be_tried_again_and_after_three_nobody_is_waited_for(site, monkeypatch):
     target = scene(site, "immediate")
     others = [CustomerFactory(brand=site.brand, customer_id=number) for number in range(5, 9)]
+    for customer in others:
+        enroll(customer=customer, target=target, at=START, **ACT)
+        unenroll(customer=customer, target=target, at=START, **ACT)
     locked = {MEMBER, LEFT, 6}
     enroll_as_usual = joining.enroll
     tried = []
@@ -220,7 +222,7 @@ def test_customers_locked_by_others_are_to_be_tried_again_and_after_three_nobody
     assert [(each["customerId"], each["outcome"]) for each in answer["data"]["results"]] == [
         (MEMBER, "try_again"),
         (LEFT, "try_again"),
-        (5, "enrolled"),
+        (5, "reenrolled"),
         (6, "try_again"),
         (7, "try_again"),
         (8, "try_again"),
@@ -228,22 +230,55 @@ def test_customers_locked_by_others_are_to_be_tried_again_and_after_three_nobody
     assert Grant.objects.filter(customer__in=others).count() == 0
 
 
-@pytest.mark.parametrize("cycles", [5, 100])
-def test_statements_grow_with_customers_and_not_with_cycles(site, cycles):
-    target = scene(site, "immediate", cycles=cycles)
-    counts = []
-    for first, customers in ((10, 1), (20, 3)):
-        numbers = range(first, first + customers)
-        for number in numbers:
-            CustomerFactory(brand=site.brand, customer_id=number)
-        with CaptureQueriesContext(connection) as captured:
-            site.post(f"{path_of(target)}/enroll/bulk", {"records": [{"customerId": each} for each in numbers]})
-        counts.append(len(captured))
-
-    assert counts == [FIXED + PER_CUSTOMER, FIXED + 3 * PER_CUSTOMER]
-
-
 # Who calls; group and target; customers and participations; the transaction (in a test a savepoint).
 FIXED = 7
-# The savepoint and its release; the locks; what is decided on; participation, run, stay and receipt.
-PER_CUSTOMER = 15
+# The savepoint and its release; the locks; what is decided on; run (not when rejoining), stay and receipt.
+PER_MEMBER = 12
+# The savepoint and its release; the calendar, twice, and its lock; participations, runs, stays and receipts.
+NEWCOMERS = 10
+
+
+@pytest.mark.parametrize("cycles", [5, 100])
+def test_statements_grow_with_those_who_rejoin_and_not_with_newcomers_or_cycles(site, cycles):
+    target = scene(site, "immediate", cycles=cycles)
+
+    def statements(members, newcomers):
+        numbers = [next(_numbers) for _ in range(members + newcomers)]
+        for place, number in enumerate(numbers):
+            customer = CustomerFactory(brand=site.brand, customer_id=number)
+            if place < members:
+                enroll(customer=customer, target=target, at=NOW, **ACT)
+                unenroll(customer=customer, target=target, at=NOW, **ACT)
+        with CaptureQueriesContext(connection) as captured:
+            answer = site.post(
+                f"{path_of(target)}/enroll/bulk", {"records": [{"customerId": each} for each in numbers]}
+            )
+        assert answer[1]["data"]["totals"] == Counter({"reenrolled": members, "enrolled": newcomers}) + Counter()
+        return len(captured)
+
+    assert [statements(1, 0), statements(3, 0)] == [FIXED + PER_MEMBER, FIXED + 3 * PER_MEMBER]
+    assert [statements(0, 1), statements(0, 30)] == [FIXED + NEWCOMERS] * 2
+
+
+_numbers = count(10)
+
+
+def test_newcomer_enrolled_by_somebody_else_meanwhile_is_enrolled_already_and_the_others_are_enrolled(
+    site, monkeypatch
+):
+    target = scene(site, "immediate")
+    enroll_all = joining.enroll_newcomers
+
+    def overtaken(**details):
+        enroll(customer=details["newcomers"][0].customer, target=target, at=NOW, **ACT)
+        return enroll_all(**details)
+
+    monkeypatch.setattr(joining, "enroll_newcomers", overtaken)
+    other = CustomerFactory(brand=site.brand, customer_id=5)
+    status, answer = site.post(
+        f"{path_of(target)}/enroll/bulk", {"records": [{"customerId": 5}, {"customerId": FRESH}]}
+    )
+
+    assert (status, [each["outcome"] for each in answer["data"]["results"]]) == (200, ["enrolled", "already_enrolled"])
+    assert Stay.objects.filter(participation__customer=other).count() == 1
+    assert Stay.objects.filter(participation__customer__customer_id=FRESH).count() == 1
