@@ -15,9 +15,8 @@ from targets.api.requests import body_of, brand_of, validated
 from targets.enums import RegisterOutcome
 from targets.fields import CustomerIdField, StrictSerializer, TextField, path_id
 from targets.models import Customer
-from targets.operations import put_customer
+from targets.operations import MOST_CUSTOMERS, CustomerData, put_customer, put_customers
 from targets.queries import find_customer
-from targets.registry import MOST_CUSTOMERS, CustomerData, put_customers
 
 
 class CustomerSerializer(StrictSerializer):

@@ -1,4 +1,4 @@
-"""Defining who is targeted, for what and when: brands, customers, target groups with their calendars."""
+"""Defining target groups with their calendars, targets, values and levels (api.md 6)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,41 +8,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from rest_framework import serializers
 
-from targets.access import ensure_default_access, ensure_read_access
 from targets.calendar import closing_instant
-from targets.credentials import digest, generate_secret, password_to_send
-from targets.enums import (
-    KPIS_OF_ENTITY,
-    Allocation,
-    Entity,
-    EvaluationType,
-    FrequencyType,
-    Kpi,
-    SecretForm,
-    TrackingType,
-)
-from targets.errors import CustomerErased, DomainError, ImpossibleCombination, InvalidInput, NameTaken
-from targets.fields import TextField
+from targets.enums import KPIS_OF_ENTITY, Allocation, Entity, EvaluationType, FrequencyType, Kpi, TrackingType
+from targets.errors import DomainError, ImpossibleCombination, InvalidInput, NameTaken
 from targets.matching import refuse_wrong_match
-from targets.models import (
-    MAX_VALUE,
-    ApiUser,
-    Brand,
-    Customer,
-    Cycle,
-    Inactivity,
-    StreakLevel,
-    Target,
-    TargetGroup,
-    TargetValue,
-)
+from targets.models import MAX_VALUE, Brand, Cycle, Inactivity, StreakLevel, Target, TargetGroup, TargetValue
 from targets.models.programme import MAX_LEVELS
-from targets.queries import LARGEST_ID, erased_on, find_erased
 
 MAX_LATE_DAYS = 366
 MAX_TARGETS = 50
@@ -282,82 +255,3 @@ def _refuse_levels(data: GroupData, is_streak: bool) -> None:
                 f"A level of {level.target_count} is never reached in {len(data.periods)} periods.", field=path
             )
         reached = level.target_count
-
-
-def put_customer(*, brand: Brand, customer_id: int, **details: str) -> tuple[Customer, bool]:
-    """Register the customer, or bring his details up to date; what is not given becomes empty. (customer, is new).
-
-    Raises `InvalidInput` for an id out of range, `CustomerErased` for that of somebody who was erased.
-    """
-    if not 0 < customer_id <= LARGEST_ID:
-        raise InvalidInput(f"customerId is an integer from 1 to {LARGEST_ID}.", field="customerId")
-    with transaction.atomic():
-        customer, is_new = Customer.objects.update_or_create(brand=brand, customer_id=customer_id, defaults=details)
-        # Asked afterwards: the new row has waited, at the unique number, for an erasure that was under way.
-        erased = find_erased(brand, customer_id) if is_new else None
-        if erased is not None:
-            raise CustomerErased(erased_on(customer_id, erased.erased_at), field="customerId")
-        return customer, is_new
-
-
-def _refuse_no_text(what: str, text: str) -> None:
-    try:
-        TextField(max_length=200).run_validation(text)
-    except serializers.ValidationError as error:
-        raise InvalidInput(f"{what}: {' '.join(map(str, error.detail))}") from None
-
-
-@dataclass(frozen=True)
-class BrandMade:
-    """`secret` is known here only; the database keeps a keyed digest."""
-
-    brand: Brand
-    api_user: ApiUser
-    secret: str
-
-
-def create_brand(
-    *, name: str, time_zone: str, sandbox: bool, username: str, secret_form: SecretForm, at: datetime
-) -> BrandMade:
-    """Make a brand and an API user who may do everything the API offers. The clock of a sandbox stands at `at`.
-
-    Raises `InvalidInput` for an unusable name, zone or user name, `NameTaken` for one in use; then nothing is made.
-    """
-    for what, text in (("The name of the brand", name), ("The user name", username)):
-        _refuse_no_text(what, text)
-    users = get_user_model()
-    secret = generate_secret()
-    user = users(username=username)
-    user.set_unusable_password()
-    brand = Brand(name=name, time_zone=time_zone, sandbox=sandbox, clock_at=at if sandbox else None)
-    try:
-        brand.clean_fields()
-        user.clean_fields(exclude=["password"])
-    except ValidationError as error:
-        raise InvalidInput(" ".join(error.messages)) from None
-    refusals = {
-        "brand_name_unique": NameTaken(f"There is a brand {name!r} already."),
-        "auth_user_username_key": NameTaken(f"There is a user {username!r} already: name another with --api-user."),
-    }
-    if Brand.objects.filter(name__iexact=name).exists():
-        raise refusals["brand_name_unique"]
-    if users.objects.filter(username=username).exists():
-        raise refusals["auth_user_username_key"]
-    try:
-        with transaction.atomic():
-            brand.save()
-            user.save()
-            user.groups.add(ensure_default_access())
-            ensure_read_access()
-            api_user = ApiUser.objects.create(
-                user=user,
-                brand=brand,
-                secret_form=secret_form,
-                secret_digest=digest(password_to_send(secret, secret_form)),
-            )
-    except IntegrityError as error:  # somebody took the name after we had looked
-        constraint = error.__cause__.diag.constraint_name  # type: ignore[union-attr]  # psycopg2's
-        if constraint not in refusals:
-            raise
-        raise refusals[constraint] from None
-    return BrandMade(brand, api_user, secret)

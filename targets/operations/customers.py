@@ -1,4 +1,4 @@
-"""Registering many customers at once."""
+"""Registering customers, one or many."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from targets.enums import RegisterOutcome
 from targets.errors import CustomerErased, InvalidInput
 from targets.models import Brand, Customer
 from targets.pseudonyms import erased_digest
-from targets.queries import LARGEST_ID, erased_on
+from targets.queries import LARGEST_ID, erased_on, find_erased
 
 MOST_CUSTOMERS = 10_000
 ROWS_AT_ONCE = 1_000
@@ -36,6 +36,22 @@ class CustomerData:
     last_name: str = ""
     email: str = ""
     mobile: str = ""
+
+
+def put_customer(*, brand: Brand, customer_id: int, **details: str) -> tuple[Customer, bool]:
+    """Register the customer, or bring his details up to date; what is not given becomes empty. (customer, is new).
+
+    Raises `InvalidInput` for an id out of range, `CustomerErased` for that of somebody who was erased.
+    """
+    if not 0 < customer_id <= LARGEST_ID:
+        raise InvalidInput(f"customerId is an integer from 1 to {LARGEST_ID}.", field="customerId")
+    with transaction.atomic():
+        customer, is_new = Customer.objects.update_or_create(brand=brand, customer_id=customer_id, defaults=details)
+        # Asked afterwards: the new row has waited, at the unique number, for an erasure that was under way.
+        erased = find_erased(brand, customer_id) if is_new else None
+        if erased is not None:
+            raise CustomerErased(erased_on(customer_id, erased.erased_at), field="customerId")
+        return customer, is_new
 
 
 def put_customers(*, brand: Brand, customers: Sequence[CustomerData]) -> list[RegisterOutcome]:
