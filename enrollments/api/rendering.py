@@ -7,7 +7,7 @@ from enrollments.enums import NotCounted
 from enrollments.models import Receipt
 from enrollments.operations import Recorded
 from enrollments.receipts import Account, CycleLine, LevelLine
-from enrollments.standing import CycleStanding, Standing
+from enrollments.standing import CycleStanding, LevelStanding, Standing
 from rewards.api.rendering import grants_json
 from targets.answers import Notice
 from targets.api.rendering import amount, instant
@@ -19,7 +19,7 @@ def period_json(cycle: Cycle | None) -> dict[str, Any] | None:
     return None if cycle is None else {"id": cycle.pk, "number": cycle.number, "refCode": cycle.ref_code}
 
 
-def cycle_line_json(line: CycleLine) -> dict[str, Any]:
+def cycle_line_json(line: CycleLine | CycleStanding) -> dict[str, Any]:
     return {
         "periodId": line.cycle.pk,
         "number": line.cycle.number,
@@ -34,7 +34,7 @@ def cycle_line_json(line: CycleLine) -> dict[str, Any]:
     }
 
 
-def level_line_json(line: LevelLine) -> dict[str, Any]:
+def level_line_json(line: LevelLine | LevelStanding) -> dict[str, Any]:
     return {
         "streakId": line.level.pk,
         "name": line.level.name,
@@ -132,32 +132,8 @@ def enrollment_json(standing: Standing, receipts: list[Receipt]) -> dict[str, An
         ],
         "run": participation.run_number or None,
         "streakCount": standing.streak_count,
-        "cycles": [cycle_standing_json(line) for line in standing.cycles],
-        "levels": [
-            {
-                "streakId": line.level.pk,
-                "name": line.level.name,
-                "targetCountOfSequence": line.level.target_count,
-                "verdict": line.verdict.value,
-                "grantId": line.grant.pk if line.grant else None,
-            }
-            for line in standing.levels
-        ],
+        "cycles": [cycle_line_json(line) for line in standing.cycles],
+        "levels": [level_line_json(line) for line in standing.levels],
         "grants": grants_json(standing.grants),
         "receipts": [receipt_summary_json(each) for each in receipts],
-    }
-
-
-def cycle_standing_json(line: CycleStanding) -> dict[str, Any]:
-    return {
-        "periodId": line.cycle.pk,
-        "number": line.cycle.number,
-        "refCode": line.cycle.ref_code,
-        "startDate": instant(line.cycle.starts_at),
-        "endDate": instant(line.cycle.ends_at),
-        "verdict": line.verdict.value,
-        "value": amount(line.value),
-        "targetValue": amount(line.target_value),
-        "achievedAt": instant(line.achieved_at),
-        "grantId": line.grant.pk if line.grant else None,
     }

@@ -12,12 +12,12 @@ from django.test.utils import CaptureQueriesContext
 from enrollments import joining
 from enrollments.enums import Source
 from enrollments.models import Participation, Receipt, Stay
-from enrollments.operations import ActivityData, enroll, record_activity, unenroll
+from enrollments.operations import ActivityData, enroll, erase_customer, record_activity, unenroll
 from rewards.models import Grant
 from targets.enums import Allocation, TrackingType
 from targets.models import Target
 from tests.conftest import SECRET, Site, new_site
-from tests.factories import START, ApiUserFactory, CustomerFactory, make_programme
+from tests.factories import START, ApiUserFactory, CustomerFactory, freeze, make_programme
 
 ACT = {"by": "test", "source": Source.API}
 DAY = timedelta(days=1)
@@ -233,7 +233,7 @@ def test_customers_locked_by_others_are_to_be_tried_again_and_after_three_nobody
 # Who calls; group and target; customers and participations; the transaction (in a test a savepoint).
 FIXED = 7
 # The savepoint and its release; the locks; what is decided on; run (not when rejoining), stay and receipt.
-PER_MEMBER = 12
+PER_MEMBER = 13
 # The savepoint and its release; the calendar, twice, and its lock; participations, runs, stays and receipts.
 NEWCOMERS = 10
 
@@ -282,3 +282,32 @@ def test_newcomer_enrolled_by_somebody_else_meanwhile_is_enrolled_already_and_th
     assert (status, [each["outcome"] for each in answer["data"]["results"]]) == (200, ["enrolled", "already_enrolled"])
     assert Stay.objects.filter(participation__customer=other).count() == 1
     assert Stay.objects.filter(participation__customer__customer_id=FRESH).count() == 1
+
+
+def test_newcomer_erased_meanwhile_is_unknown_and_the_others_are_enrolled(site, monkeypatch):
+    target = scene(site, "immediate")
+    numbers = [CustomerFactory(brand=site.brand, customer_id=next(_numbers)).customer_id for _ in range(2)]
+    enroll_all = joining.enroll_newcomers
+
+    def overtaken(**details):
+        erase_customer(customer=details["newcomers"][0].customer, at=NOW, **ACT)
+        return enroll_all(**details)
+
+    monkeypatch.setattr(joining, "enroll_newcomers", overtaken)
+    records = {"records": [{"customerId": each} for each in numbers]}
+    answer = site.post(f"{path_of(target)}/enroll/bulk", records)[1]["data"]
+
+    assert [each["outcome"] for each in answer["results"]] == ["unknown_customer", "enrolled"]
+    assert Participation.objects.filter(target=target, customer__erased_at__isnull=False).count() == 0
+    assert Participation.objects.filter(target=target, customer__customer_id=numbers[1]).count() == 1
+
+
+def test_frozen_group_refuses_the_whole_request(site):
+    target = scene(site, "immediate")
+    number = CustomerFactory(brand=site.brand).customer_id
+    freeze(target.target_group)
+
+    status, answer = site.post(f"{path_of(target)}/enroll/bulk", {"records": [{"customerId": number}]})
+
+    assert (status, answer["errors"][0]["code"]) == (404, 310017)
+    assert Participation.objects.filter(customer__customer_id=number).count() == 0
