@@ -96,8 +96,14 @@ def boundary(text: str, zone: ZoneInfo, *, is_end: bool, field: str) -> tuple[da
 
 
 def closing_instant(ends_at: datetime, late_days: int, zone: ZoneInfo) -> datetime:
-    """From when on a cycle that ends with a local day accepts no activity: a day of 23 or 25 hours is one day."""
-    return start_of_day(ends_at.astimezone(zone).date() + timedelta(days=late_days), zone)
+    """From when on a cycle accepts no activity: the same local time so many days later.
+
+    A day of 23 or 25 hours is one day, and what ends with a day closes with a day, also where midnight is skipped.
+    """
+    local = ends_at.astimezone(zone)
+    if start_of_day(local.date(), zone) == ends_at:
+        return start_of_day(local.date() + timedelta(days=late_days), zone)
+    return (local + timedelta(days=late_days)).astimezone(UTC)
 
 
 def last_second(ends_at: datetime) -> datetime:

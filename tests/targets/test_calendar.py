@@ -176,3 +176,11 @@ def test_cycle_that_ends_after_the_last_year_is_refused(start, frequency_type, f
         starts("UTC", start, frequency_type, frequency, 1)
 
     assert refused.value.field == "totalPeriods"
+
+
+def test_cycle_that_ends_within_a_day_closes_at_the_same_time_of_a_later_day():
+    ends_at = datetime(2026, 3, 28, 12, tzinfo=UTC)  # 13:00; the clocks go forward in the night that follows
+
+    instants = [closing_instant(ends_at, days, BERLIN) for days in (0, 1)]
+
+    assert instants == [ends_at, datetime(2026, 3, 29, 11, tzinfo=UTC)]
