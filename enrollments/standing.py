@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from django.db.models import prefetch_related_objects
 
+from enrollments.calendars import filled, own_calendar
 from enrollments.decisions import shown_count
 from enrollments.enums import LevelVerdict, Verdict
 from enrollments.models import Participation, Progress, Receipt, Stay
@@ -114,13 +115,13 @@ class _Loader:
 
     def _standing(self, participation: Participation) -> Standing:
         target = participation.target
-        cycles = self.cycles[target.target_group_id]
+        cycles = self._cycles(participation)
         stays = self.stays[participation.pk]
         ends = {cycle.number: cycle.ends_at for cycle in cycles}
         left_at = {stay.pk: out_since(stay, ends) for stay in stays}
         last = stays[-1] if stays else None
         out = left_at[last.pk] if last else None
-        is_enrolled = last is not None and (last.end_cycle is None or (last.left_at is None and self.at < out))  # type: ignore[operator]  # out is known of a stay that ends
+        is_enrolled = last is not None and last.left_at is None and (out is None or self.at < out)
         scheduled = last.leaves_after if last and is_enrolled else None
         grants = [each for each in self.grants[target.pk] if each.customer_id == participation.customer_id]
         progress = {(each.run_number, each.cycle_number): each for each in self.progress[participation.pk]}
@@ -140,6 +141,18 @@ class _Loader:
             levels=levels,
         )
 
+    def _cycles(self, participation: Participation) -> list[Cycle]:
+        """With his own instants, if he has a calendar of his own."""
+        group = participation.target.target_group
+        cycles = self.cycles[group.pk]
+        if not group.has_own_calendars:
+            return cycles
+        achieved_at = {
+            each.cycle_number: each.achieved_at for each in self.progress[participation.pk] if each.achieved_at
+        }
+        calendar = own_calendar(group, participation, achieved_at)
+        return [filled(cycle, calendar) for cycle in cycles]
+
     def _cycle(
         self,
         participation: Participation,
@@ -153,7 +166,7 @@ class _Loader:
         leaving = next((stay for stay in reversed(stays) if stay.end_cycle and stay.end_cycle <= cycle.number), None)
         stay = covering or leaving
         if covering is not None:
-            verdict = Verdict.KEPT if cycle.ends_at <= self.at else Verdict.MEMBER
+            verdict = Verdict.KEPT if cycle.has_ended(self.at) else Verdict.MEMBER
         elif leaving is None:
             verdict = Verdict.NOT_MEMBER
         elif grant is not None:
@@ -196,7 +209,7 @@ class _Loader:
             missed = {
                 cycle.number
                 for cycle in cycles
-                if cycle.ends_at <= self.at
+                if cycle.has_ended(self.at)
                 and cycle.number not in achieved
                 and cycle.pk not in self.excused
                 and any(stay.run_number == run and stay.covers(cycle.number) for stay in stays)

@@ -29,9 +29,13 @@ def day(at: datetime, zone: str) -> str:
 
 @register.filter
 def days(cycle: Cycle, zone: str) -> str:
-    """From the first day of a cycle to the last day inside it."""
-    last = cycle.ends_at - timedelta(microseconds=1)
-    first_day, last_day = day(cycle.starts_at, zone), day(last, zone)
+    """From the first day of a cycle to the last day inside it, as far as they are known."""
+    if cycle.starts_at is None:
+        return "not begun"
+    first_day = day(cycle.starts_at, zone)
+    if cycle.ends_at is None:
+        return f"from {first_day}"
+    last_day = day(cycle.ends_at - timedelta(microseconds=1), zone)
     return first_day if first_day == last_day else f"{first_day} – {last_day}"
 
 
