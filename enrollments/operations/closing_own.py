@@ -32,9 +32,11 @@ SELECT participation.brand_id, participation.customer_id, participation.target_i
        COALESCE(progress.achieved_at, %(at)s), GREATEST(%(at)s, progress.achieved_at)
   FROM unnest(%(ids)s::bigint[], %(cycle_numbers)s::integer[]) AS due (id, cycle_number)
   JOIN enrollments_participation participation ON participation.id = due.id
-  JOIN targets_target target ON target.id = participation.target_id AND target.allocation = 'PERIOD_END'
+  JOIN targets_target target ON target.id = participation.target_id
   JOIN targets_cycle cycle ON cycle.target_group_id = target.target_group_id AND cycle.number = due.cycle_number
-  JOIN targets_targetvalue target_value ON target_value.target_id = target.id AND target_value.cycle_id = cycle.id
+  JOIN targets_targetvalue target_value
+    ON target_value.target_id = target.id AND target_value.cycle_id = cycle.id
+   AND target_value.allocation = 'PERIOD_END'
   JOIN enrollments_stay stay
     ON stay.participation_id = participation.id
    AND stay.first_cycle <= due.cycle_number
