@@ -176,7 +176,8 @@ STATEMENTS = {
           LEFT JOIN targets_cycle cycle
             ON cycle.target_group_id = target.target_group_id AND cycle.number = given.cycle_number
          WHERE given.allocation = 'PERIOD_END'
-           AND (cycle.closed_at IS NULL OR given.granted_at < cycle.closes_at
+           AND (cycle.id IS NULL
+             OR cycle.closes_at IS NOT NULL AND (cycle.closed_at IS NULL OR given.granted_at < cycle.closes_at)
              OR NOT EXISTS (
                SELECT FROM enrollments_participation participation
                  JOIN enrollments_stay stay ON stay.participation_id = participation.id
