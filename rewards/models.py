@@ -32,6 +32,8 @@ class Reward(models.Model):
     payload = ExactJSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.CharField(max_length=150, blank=True)
+    retired_by = models.CharField(max_length=150, blank=True)
     is_from_start = models.BooleanField(
         "from the start",
         default=True,

@@ -88,15 +88,23 @@ def define_programme(
             if reward is not None
         ]
         Reward.objects.bulk_create(
-            new_reward(each.reward, target=each.target, level=each.level, cycle=each.cycle, at=at) for each in promises
+            new_reward(each.reward, target=each.target, level=each.level, cycle=each.cycle, at=at, by=by)
+            for each in promises
         )
         return programme
 
 
 def new_reward(
-    data: RewardData, *, target: Target, level: StreakLevel | None, cycle: Cycle | None, at: datetime, **facts: Any
+    data: RewardData,
+    *,
+    target: Target,
+    level: StreakLevel | None,
+    cycle: Cycle | None,
+    at: datetime,
+    by: str,
+    is_from_start: bool = True,
 ) -> Reward:
-    """The row that promises `data` from `at` on, unsaved."""
+    """The row that promises `data` from `at` on, unsaved. `is_from_start`: nobody is enrolled yet."""
     return Reward(
         target=target,
         level=level,
@@ -106,7 +114,8 @@ def new_reward(
         value=data.value,
         payload=dict(data.payload),
         created_at=at,
-        **facts,
+        created_by=by,
+        is_from_start=is_from_start,
     )
 
 

@@ -122,6 +122,8 @@ class Migration(migrations.Migration):
                 verbose_name="from the start",
             ),
         ),
+        migrations.AddField("reward", "created_by", models.CharField(blank=True, default="", max_length=150), False),
+        migrations.AddField("reward", "retired_by", models.CharField(blank=True, default="", max_length=150), False),
         migrations.RemoveConstraint("reward", "reward_one_at_a_time"),
         migrations.AddConstraint(
             "reward",

@@ -18,6 +18,8 @@ pytestmark = pytest.mark.django_db
 A_CYCLE = """INSERT INTO targets_cycle (target_group_id, number, ref_code, description, starts_at, ends_at, closes_at,
   late_days, paid_through) VALUES """
 A_STAY = "INSERT INTO enrollments_stay (participation_id, run_number, first_cycle, end_cycle, enrolled_at) VALUES "
+A_REWARD = """INSERT INTO rewards_reward (target_id, name, kind, payload, created_at, retired_at, created_by,
+  retired_by, is_from_start) VALUES """
 A_GRANT = """INSERT INTO rewards_grant (brand_id, customer_id, target_id, cycle_number, run_number, level_id,
   allocation, reward_id, reward_name, reward_kind, reward_payload, achieved_at, granted_at) VALUES """
 AN_OUTCOME = """INSERT INTO enrollments_activityoutcome (activity_id, participation_id, run_number, cycle_number,
@@ -84,10 +86,9 @@ VIOLATIONS = {
     "(SELECT upper(name) FROM targets_streaklevel WHERE id = {level2}) WHERE id = {level4}",
     "level_in_brand_of_group": "UPDATE targets_streaklevel SET brand_id = {other_brand} WHERE id = {level4}",
     # rewards
-    "reward_one_at_a_time": "INSERT INTO rewards_reward (target_id, name, kind, payload, created_at, "
-    "is_from_start) VALUES ({target}, 'x', 'POINTS', '{{}}', now(), true)",
-    "rewards_never_overlap": "INSERT INTO rewards_reward (target_id, name, kind, payload, created_at, retired_at, "
-    "is_from_start) VALUES ({target}, 'x', 'POINTS', '{{}}', now(), now() + interval '1 s', true)",
+    "reward_one_at_a_time": A_REWARD + "({target}, 'x', 'POINTS', '{{}}', now(), NULL, '', '', true)",
+    "rewards_never_overlap": A_REWARD
+    + "({target}, 'x', 'POINTS', '{{}}', now(), now() + interval '1 s', '', '', true)",
     "reward_retired_after_made": "UPDATE rewards_reward SET retired_at = created_at - interval '1 s' "
     "WHERE id = {reward}",
     "reward_level_of_own_group": "UPDATE rewards_reward SET level_id = {level4} WHERE id = {reward}",
