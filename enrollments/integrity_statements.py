@@ -170,6 +170,33 @@ STATEMENTS = {
              OR level.target_count > coalesce(longest.length, 0))
         """,
     ),
+    # Promised then: when it was given, or its cycle was closed. At the very instant of a change either may be right.
+    "grant_is_what_was_promised": (
+        "A grant gives what was promised then, word for word: the period's own reward, else the target's.",
+        """
+        SELECT given.customer_id, given.target_id,
+               format('grant %%s of %%s: %%s', given.id, promised_at, given.reward_name) AS detail
+          FROM (
+            SELECT given.*, cycle.id AS cycle_id,
+                   CASE WHEN given.allocation = 'PERIOD_END' THEN cycle.closed_at ELSE given.granted_at END
+                     AS promised_at
+              FROM rewards_grant given
+              JOIN targets_target target ON target.id = given.target_id
+              JOIN targets_cycle cycle
+                ON cycle.target_group_id = target.target_group_id AND cycle.number = given.cycle_number
+          ) given
+          JOIN rewards_reward reward ON reward.id = given.reward_id
+         WHERE (given.reward_name, given.reward_kind, given.reward_value, given.reward_payload)
+               IS DISTINCT FROM (reward.name, reward.kind, reward.value, reward.payload)
+            OR reward.retired_at < promised_at
+            OR reward.created_at > promised_at AND NOT reward.is_from_start
+            OR reward.level_id IS NULL AND reward.cycle_id IS NULL AND EXISTS (
+              SELECT FROM rewards_reward own
+               WHERE own.target_id = given.target_id AND own.cycle_id = given.cycle_id
+                 AND (own.created_at < promised_at OR own.is_from_start)
+                 AND (own.retired_at IS NULL OR own.retired_at > promised_at))
+        """,
+    ),
     # domain.md 9.4. Nobody joins or leaves a closed period, so today's stays are those of the payment.
     "period_end_grant_to_member": (
         "A period-end grant went to a member of the period who had reached its value, and not before it closed.",
