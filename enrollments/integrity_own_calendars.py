@@ -67,7 +67,8 @@ STATEMENTS = {
             ON target_value.target_id = target.id AND target_value.cycle_id = cycle.id
            AND target_value.allocation = 'PERIOD_END' AND progress.value >= target_value.value
           JOIN rewards_reward reward ON reward.target_id = target.id AND reward.level_id IS NULL
-           AND reward.created_at <= participation.anchored_at AND reward.retired_at IS NULL
+           AND (reward.cycle_id = cycle.id OR reward.cycle_id IS NULL) AND reward.retired_at IS NULL
+           AND (reward.is_from_start OR reward.created_at <= participation.anchored_at)
          WHERE NOT EXISTS (
            SELECT FROM rewards_grant given
             WHERE given.customer_id = participation.customer_id AND given.target_id = participation.target_id

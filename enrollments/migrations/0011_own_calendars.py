@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("enrollments", "0010_erased_customers"),
         ("targets", "0012_own_calendars"),
-        ("rewards", "0006_own_calendars"),
+        ("rewards", "0007_own_calendars"),
     ]
 
     operations = [
