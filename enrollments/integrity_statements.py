@@ -178,7 +178,8 @@ STATEMENTS = {
                format('grant %%s of %%s: %%s', given.id, promised_at, given.reward_name) AS detail
           FROM (
             SELECT given.*, cycle.id AS cycle_id,
-                   CASE WHEN given.allocation = 'PERIOD_END' THEN cycle.closed_at ELSE given.granted_at END
+                   CASE WHEN given.allocation = 'PERIOD_END' THEN coalesce(cycle.closed_at, given.granted_at)
+                        ELSE given.granted_at END
                      AS promised_at
               FROM rewards_grant given
               JOIN targets_target target ON target.id = given.target_id

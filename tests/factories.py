@@ -12,7 +12,7 @@ from rewards.enums import RewardKind
 from rewards.models import Reward
 from targets.access import ensure_default_access
 from targets.credentials import digest, password_to_send
-from targets.enums import Allocation, Kpi, SecretForm, TrackingType
+from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, SecretForm, TrackingType
 from targets.models import ApiUser, Brand, Customer, Cycle, StreakLevel, Target, TargetGroup, TargetValue
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -80,14 +80,22 @@ def make_programme(
     event_name: str = "purchase",
     time_zone: str = "UTC",
     name: str | None = None,
+    window: EvaluationType = EvaluationType.FIXED_CALENDAR_WINDOW,
+    length: tuple[FrequencyType, int] = (FrequencyType.CUSTOM, 30),
 ) -> Target:
-    """A target in a group of its own, with cycles c1, c2, ..., values, levels and rewards of 100 points."""
+    """A target in a group of its own, with cycles c1, c2, ..., values, levels and rewards of 100 points.
+
+    In another `window` each customer has a calendar of his own, with cycles of `length`.
+    """
     brand = brand or BrandFactory()
     name = name or f"Programme {next(_numbers)}"
     group = TargetGroup.objects.create(
         brand=brand,
         name=name,
         tracking_type=tracking_type,
+        evaluation_type=window,
+        frequency_type=length[0],
+        frequency=length[1],
         time_zone=time_zone,
         cycle_count=cycles,
         late_days=late_days,
@@ -97,15 +105,16 @@ def make_programme(
     allocations = allocation if isinstance(allocation, list) else [allocation] * cycles
     values = target_value if isinstance(target_value, list) else [target_value] * cycles
     starts = [starts_at + index * (cycle_length + gap) for index in range(cycles)]
+    is_fixed = window == EvaluationType.FIXED_CALENDAR_WINDOW
     rows = Cycle.objects.bulk_create(
         Cycle(
             target_group=group,
             number=number,
             ref_code=f"c{number}",
-            starts_at=start,
-            ends_at=start + cycle_length,
+            starts_at=start if is_fixed else None,
+            ends_at=start + cycle_length if is_fixed else None,
             late_days=late_days,
-            closes_at=start + cycle_length + timedelta(days=late_days),
+            closes_at=start + cycle_length + timedelta(days=late_days) if is_fixed else None,
         )
         for number, start in enumerate(starts, 1)
     )

@@ -14,8 +14,7 @@ BEGIN
     'cycle_number_within_group', 'The number of a period is at most the number of periods of its group.');
   PERFORM refuse_unless(
     (NEW.starts_at IS NOT NULL) = (calendar.evaluation_type = 'FIXED_CALENDAR_WINDOW'),
-    'cycle_instants_of_fixed_calendar',
-    'A period has dates where the calendar is the same for everybody, and only there.');
+    'cycle_instants_of_fixed_calendar', 'A period has dates where the calendar is everybody''s, and only there.');
   PERFORM refuse_unless(
     NOT EXISTS (
       SELECT FROM targets_cycle other WHERE other.target_group_id = NEW.target_group_id AND other.id <> NEW.id

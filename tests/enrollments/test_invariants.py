@@ -7,9 +7,17 @@ from django.db import DatabaseError, connection, transaction
 
 from enrollments.enums import Source
 from enrollments.models import Activity, Participation, Stay
-from enrollments.operations import ActivityData, close_cycles, enroll, erase_customer, record_activity, unenroll
+from enrollments.operations import (
+    ActivityData,
+    close_cycles,
+    close_own_cycles,
+    enroll,
+    erase_customer,
+    record_activity,
+    unenroll,
+)
 from rewards.models import Grant, Reward
-from targets.enums import Allocation, TrackingType
+from targets.enums import Allocation, EvaluationType, TrackingType
 from targets.models import StreakLevel
 from tests.factories import START, ApiUserFactory, BrandFactory, CustomerFactory, freeze, make_programme
 
@@ -58,6 +66,19 @@ VIOLATIONS = {
     "target_attribute_if_added_up": "UPDATE targets_target SET entity = 'EVENT', kpi = 'EVENT_ATTRIBUTE' "
     "WHERE id = {unused}",
     "target_match_is_object": "UPDATE targets_target SET match = '[]' WHERE id = {unused}",
+    "target_group_keeps_window": "UPDATE targets_targetgroup SET evaluation_type = 'CYCLIC_WINDOW', frequency = 1 "
+    "WHERE id = {group}",
+    "streak_has_fixed_calendar": "UPDATE targets_targetgroup SET tracking_type = 'STREAKS' WHERE id = {cyclic_group}",
+    "cyclic_window_has_length": "UPDATE targets_targetgroup SET frequency = 0 WHERE id = {cyclic_group}",
+    "period_agnostic_window_is_never_late": "UPDATE targets_targetgroup SET late_days = 1 WHERE id = {agnostic_group}",
+    "period_agnostic_window_is_immediate": "UPDATE targets_targetvalue SET allocation = 'PERIOD_END' "
+    "WHERE target_id = {agnostic}",
+    "own_calendar_has_one_target": "INSERT INTO targets_target (brand_id, target_group_id, name, description, "
+    "is_active, entity, kpi, attribute_name, event_name, match, cosmetic, created_at) "
+    "VALUES ({brand}, {cyclic_group}, 'x', '', true, 'TRANSACTION', 'COUNT', '', '', '{{}}', '{{}}', now())",
+    "cycle_instants_all_or_none": "UPDATE targets_cycle SET ends_at = NULL WHERE target_group_id = {group}",
+    "cycle_instants_of_fixed_calendar": "UPDATE targets_cycle SET starts_at = NULL, ends_at = NULL, closes_at = NULL, "
+    "closed_at = NULL, paid_at = NULL WHERE target_group_id = {group}",
     "streak_is_immediate": "UPDATE targets_targetvalue SET allocation = 'PERIOD_END' WHERE target_id = {streak}",
     "target_group_inactive_on_record": "UPDATE targets_targetgroup SET is_active = false WHERE id = {group}",
     "inactivity_ends_after_it_began": AN_INACTIVITY + "({group}, '2026-01-02Z', '2026-01-01Z', 'x', 'x')",
@@ -118,14 +139,23 @@ VIOLATIONS = {
     "rewards_grant_append_only": "DELETE FROM rewards_grant",
     # participation, run, stay, progress
     "participation_unique": "INSERT INTO enrollments_participation (brand_id, customer_id, target_id, run_number, "
-    "first_enrolled_at, changed_at) VALUES ({brand}, {customer}, {target}, 1, now(), now())",
+    "first_enrolled_at, changed_at, closed_through) VALUES ({brand}, {customer}, {target}, 1, now(), now(), 0)",
     "participation_run_positive": "UPDATE enrollments_participation SET run_number = 0",
     "participation_changed_after_enrolling": "UPDATE enrollments_participation "
     "SET changed_at = first_enrolled_at - interval '1 s'",
     "participation_customer_in_brand": "UPDATE enrollments_participation SET customer_id = {foreigner} "
     "WHERE id = {participation}",
     "participation_of_known_customer": "INSERT INTO enrollments_participation (brand_id, customer_id, target_id, "
-    "run_number, first_enrolled_at, changed_at) VALUES ({brand}, {erased}, {target}, 1, now(), now())",
+    "run_number, first_enrolled_at, changed_at, closed_through) "
+    "VALUES ({brand}, {erased}, {target}, 1, now(), now(), 0)",
+    "participation_closes_what_has_begun": "UPDATE enrollments_participation SET closes_next_at = now() "
+    "WHERE id = {participation}",
+    "own_calendar_of_cyclic_window": "UPDATE enrollments_participation SET anchored_at = now() "
+    "WHERE id = {participation}",
+    "own_calendar_never_moves": "UPDATE enrollments_participation SET anchored_at = anchored_at + interval '1 s' "
+    "WHERE id = {cyclic_participation}",
+    "own_calendar_closes_forward": "UPDATE enrollments_participation SET closed_through = 0 "
+    "WHERE id = {cyclic_participation}",
     "participation_target_in_brand": "UPDATE enrollments_participation SET target_id = {foreign_target} "
     "WHERE id = {participation}",
     "run_unique": "INSERT INTO enrollments_run (participation_id, number, started_at) "
@@ -136,6 +166,7 @@ VIOLATIONS = {
     "stay_ends_after_start": "UPDATE enrollments_stay SET end_cycle = 0 WHERE id = {stay}",
     "stay_open_scheduled_or_left": "UPDATE enrollments_stay SET left_at = NULL WHERE id = {stay}",
     "stay_left_after_enrolling": "UPDATE enrollments_stay SET left_at = enrolled_at - interval '1 s' WHERE id = {stay}",
+    "stay_leaves_as_scheduled": "UPDATE enrollments_stay SET leaves_at = now() WHERE id = {stay}",
     "stays_never_overlap": A_STAY + "({participation}, 1, 1, NULL, now())",
     "stay_of_a_run": A_STAY + "({participation}, 7, 3, NULL, now())",
     "stay_ended_by_its_receipt": "UPDATE enrollments_stay SET end_cycle = 4 WHERE id = {stay}",
@@ -200,6 +231,12 @@ def ids():
     enroll(customer=erased, target=make_programme(brand=brand), at=START + timedelta(days=70), **act)
     erase_customer(customer=erased, at=START + timedelta(days=70), **act)
     participation = Participation.objects.get(customer=customer, target=target)
+    cyclic = make_programme(brand=brand, window=EvaluationType.CYCLIC_WINDOW, event_name="own")
+    agnostic = make_programme(brand=brand, window=EvaluationType.PERIOD_AGNOSTIC_WINDOW)
+    begun = START + timedelta(days=70)
+    enroll(customer=customer, target=cyclic, at=begun, **act)
+    record_activity(brand=brand, activity=ActivityData("own", "own", customer.customer_id, begun), at=begun)
+    list(close_own_cycles(brand=brand, at=begun + timedelta(days=31)))
     return {
         "brand": brand.pk,
         "other_brand": other_brand.pk,
@@ -215,6 +252,10 @@ def ids():
         "streak_group": streak.target_group_id,
         "streak_cycle": streak.target_group.cycles.get(number=1).pk,
         "unused": unused.pk,
+        "cyclic_group": cyclic.target_group_id,
+        "cyclic_participation": Participation.objects.get(target=cyclic).pk,
+        "agnostic": agnostic.pk,
+        "agnostic_group": agnostic.target_group_id,
         "frozen_group": frozen.target_group_id,
         "level2": StreakLevel.objects.get(target_group=streak.target_group, target_count=2).pk,
         "level4": StreakLevel.objects.get(target_group=streak.target_group, target_count=4).pk,
