@@ -96,14 +96,16 @@ def test_export_tells_of_enrolment_activity_grant_receipt_and_edit(brand, custom
     at, left = START.isoformat(), (START + DAY).isoformat()
     grant = Grant.objects.get()
     where = {"targetGroupId": target.target_group_id, "targetGroup": "ABC", "targetId": target.pk, "target": "ABC"}
-    stay = {"run": 1, "firstCycle": 1, "endCycle": 1, "enrolledAt": at, "leftAt": left, "leavesAfterCycle": None}
-    stay |= {"leavesAt": None}
+    stay = {"run": 1, "firstCycle": 1, "endCycle": 1, "enrolledAt": at, "leftAt": left}
+    stay |= {"leavesAfterCycle": None, "leavesAt": None}
     progress = {"run": 1, "cycle": 1, "value": Decimal("7.250"), "adjustment": 0, "balanceSetAt": None}
     assert told["enrolments"] == [
         where
         | {
             "firstEnrolledAt": at,
             "changedAt": left,
+            "ownCalendarBeganAt": None,
+            "ownCalendarClosedThrough": 0,
             "run": 1,
             "runs": [{"number": 1, "startedAt": at}],
             "stays": [stay],

@@ -11,9 +11,17 @@ from django.db import connection
 from enrollments.enums import Effective, Source
 from enrollments.integrity import CHECKS, all_violations, violations
 from enrollments.models import Participation, Stay
-from enrollments.operations import ActivityData, cancel_leave, close_cycles, enroll, record_activity, unenroll
+from enrollments.operations import (
+    ActivityData,
+    cancel_leave,
+    close_cycles,
+    close_own_cycles,
+    enroll,
+    record_activity,
+    unenroll,
+)
 from rewards.models import Grant
-from targets.enums import Allocation, Kpi, TrackingType
+from targets.enums import Allocation, EvaluationType, Kpi, TrackingType
 from tests.factories import START, BrandFactory, CustomerFactory, make_programme
 
 pytestmark = pytest.mark.django_db
@@ -221,6 +229,43 @@ BROKEN = [
         "WHERE participation_id = {at_once_participation}",
     ),
     (
+        "own_period_end_grant_when_closed",
+        "own",
+        [GRANTS_MAY_CHANGE],
+        "UPDATE rewards_grant SET granted_at = granted_at - interval '3 hours' WHERE target_id = {own}",
+    ),
+    (
+        "own_period_end_grant_when_closed",
+        "own",
+        [GRANTS_MAY_CHANGE],
+        "UPDATE rewards_grant SET cycle_number = 2 WHERE target_id = {own}",
+    ),
+    (
+        "own_calendar_is_due",
+        "own",
+        [],
+        "UPDATE enrollments_participation SET closes_next_at = closes_next_at + interval '3 hours' "
+        "WHERE target_id = {own}",
+    ),
+    (
+        "own_calendar_is_due",
+        "own",
+        [],
+        "UPDATE enrollments_participation SET closes_next_at = NULL WHERE target_id = {own}",
+    ),
+    (
+        "own_period_end_reward_is_paid",
+        "own",
+        [GRANTS_MAY_CHANGE],
+        "DELETE FROM rewards_grant WHERE target_id = {own}",
+    ),
+    (
+        "own_cycle_ends_achieved",
+        "achieving",
+        [],
+        "UPDATE enrollments_progress SET cycle_number = 3 WHERE participation_id = {achieving_participation}",
+    ),
+    (
         "visits_are_days",
         "visits",
         [],
@@ -245,7 +290,7 @@ BROKEN = [
 def history():
     """Customer 7 in three programmes: paid at the end of c1 and left in c3, paid at once, and a streak of two.
 
-    And in a fourth, which counts visits.
+    And in a fourth, which counts visits, and in two with calendars of his own.
     """
     brand = BrandFactory()
     customer = CustomerFactory(brand=brand, customer_id=7)
@@ -255,18 +300,35 @@ def history():
         brand=brand, tracking_type=TrackingType.STREAKS, levels=(1, 2), target_value=1, event_name="streak"
     )
     visits = make_programme(brand=brand, kpi=Kpi.VISIT, event_name="visit")
-    for target in (at_end, at_once, streak, visits):
+    own = make_programme(
+        brand=brand,
+        window=EvaluationType.CYCLIC_WINDOW,
+        allocation=Allocation.PERIOD_END,
+        target_value=1,
+        event_name="own",
+    )
+    achieving = make_programme(brand=brand, window=EvaluationType.PERIOD_AGNOSTIC_WINDOW, event_name="achieving")
+    for target in (at_end, at_once, streak, visits, own, achieving):
         enroll(customer=customer, target=target, at=START, **ACT)
-    for name, day in (("at_end", 0), ("at_once", 0), ("streak", 0), ("streak", 31), ("visit", 0)):
+    for name, day in (
+        ("at_end", 0),
+        ("at_once", 0),
+        ("streak", 0),
+        ("streak", 31),
+        ("visit", 0),
+        ("own", 0),
+        ("achieving", 0),
+    ):
         at = START + timedelta(days=day)
         event = ActivityData(name if day == 0 else f"{name} {day}", name, 7, at)
         record_activity(brand=brand, activity=event, at=at)
+    list(close_own_cycles(brand=brand, at=START + timedelta(days=30)))
     in_third = START + timedelta(days=61)
     list(close_cycles(brand=brand, at=START + timedelta(days=31)))
     unenroll(customer=customer, target=at_end, at=in_third, effective=Effective.END_OF_CYCLE, **ACT)
     cancel_leave(customer=customer, target=at_end, at=in_third, **ACT)
     unenroll(customer=customer, target=at_end, at=in_third, **ACT)
-    assert Grant.objects.count() == 4
+    assert Grant.objects.count() == 5
     participation = Participation.objects.get(target=at_end)
     stay = Stay.objects.get(participation=participation)
     return {
@@ -276,6 +338,9 @@ def history():
         "at_once": at_once.pk,
         "streak": streak.pk,
         "visits": visits.pk,
+        "own": own.pk,
+        "achieving": achieving.pk,
+        "achieving_participation": Participation.objects.get(target=achieving).pk,
         "participation": participation.pk,
         "at_once_participation": Participation.objects.get(target=at_once).pk,
         "streak_participation": Participation.objects.get(target=streak).pk,
@@ -371,7 +436,7 @@ def test_table_counts_broken_promises_and_places(history):
     code, out = run()
 
     assert code == 1
-    assert out.splitlines()[-1] == f"1 of {len(CHECKS)} promises are broken, in 5 places."
+    assert out.splitlines()[-1] == f"1 of {len(CHECKS)} promises are broken, in 7 places."
     assert "progress_is_accounted_for: The value of a period is the balance last set" in " ".join(out.split())
 
 
