@@ -4,7 +4,10 @@ from datetime import timedelta
 
 from django.db import OperationalError
 
-from enrollments.operations import closing
+from enrollments.operations import change_reward, closing
+from rewards.enums import RewardKind
+from rewards.models import Reward
+from rewards.operations import RewardData
 from targets.models import Brand, Cycle
 from tests.conftest import SECRET
 from tests.factories import START, ApiUserFactory, BrandFactory, CustomerFactory, make_programme
@@ -33,6 +36,22 @@ def test_clock_goes_back_while_nobody_is_enrolled_and_opens_the_cycles_again(sit
 
     assert closed == 2
     assert not Cycle.objects.filter(target_group=target.target_group, closed_at__isnull=False).exists()
+
+
+def test_clock_that_goes_back_takes_what_is_promised_with_it(site):
+    target = make_programme(brand=site.brand, starts_at=START + 80 * DAY)
+    for name, day in (("Cake", 81), ("Coffee", 82)):
+        change_reward(target=target, reward=RewardData(name, RewardKind.BADGE), at=START + day * DAY, by="test")
+    site.set_clock("2026-03-25T00:00:00Z")
+
+    site.set_clock("2026-01-15T00:00:00Z")
+
+    back = START + 14 * DAY
+    assert [*Reward.objects.order_by("pk").values_list("name", "created_at", "retired_at")] == [
+        ("100 points", back, back),
+        ("Cake", back, back),
+        ("Coffee", back, None),
+    ]
 
 
 def test_clock_goes_forward_only_once_somebody_is_enrolled(site):

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError
 
 from enrollments.enums import Source, Verdict
 from enrollments.integrity import all_violations
@@ -81,3 +82,24 @@ def test_staff_see_before_unenrolling_that_the_reward_of_the_cycle_itself_is_los
 
     assert "Of c2" in page
     assert "100 points" not in page
+
+
+def test_reward_of_one_cycle_is_never_given_for_another():
+    target = two_cycles(Allocation.IMMEDIATE)
+    customer = CustomerFactory(brand=target.brand)
+    reward = Reward.objects.get(target=target, cycle__number=2)
+
+    with pytest.raises(IntegrityError, match="A grant gives the reward of its own target"):
+        Grant.objects.create(
+            brand=target.brand,
+            customer=customer,
+            target=target,
+            cycle_number=1,
+            run_number=1,
+            allocation=Allocation.IMMEDIATE,
+            reward=reward,
+            reward_name=reward.name,
+            reward_kind=reward.kind,
+            achieved_at=START,
+            granted_at=START,
+        )

@@ -79,7 +79,7 @@ def take_an_achievement_back_with_a_return(patch: pytest.MonkeyPatch) -> None:
 
     def wrong(**details: Any) -> Any:
         progress = details["progress"]
-        if progress.value < details["target_value"]:
+        if progress.value < details["target_value"].value:
             progress.achieved_at = None
         return settle(**details)
 
