@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, OuterRef
 
 from enrollments.models import Participation
 from targets.errors import CustomerNotFound, StaleInstant
@@ -76,6 +76,8 @@ def bar_calendar(target_group: TargetGroup | int) -> None:
 def share_running_cycle(target: Target, at: datetime, *, even_if_inactive: bool = False) -> Cycle | None:
     """The first cycle that ends after `at`, with the calendar shared; None when the programme is over.
 
+    Its `target_group` is the programme as it stays until this transaction ends: an edit that others waited for is seen.
+
     Raises `StaleInstant` if that cycle or a later one was closed: then `at` lies in a past that has been paid.
     Raises `TargetGroupNotFound` or `TargetNotFound` if either was made inactive since the door looked.
     """
@@ -84,9 +86,9 @@ def share_running_cycle(target: Target, at: datetime, *, even_if_inactive: bool 
     closed = Cycle.objects.filter(target_group=group_id, number__gte=OuterRef("number"), closed_at__isnull=False)
     cycle = (
         Cycle.objects.filter(target_group=group_id, ends_at__gt=at)
+        .select_related("target_group")
         .annotate(
             is_past=Exists(closed),
-            is_group_active=F("target_group__is_active"),
             is_target_active=Exists(Target.objects.filter(pk=target.pk, is_active=True)),
         )
         .order_by("ends_at")
@@ -95,7 +97,7 @@ def share_running_cycle(target: Target, at: datetime, *, even_if_inactive: bool 
     if cycle is None:
         return None
     if not even_if_inactive:
-        refuse_inactive(target, is_group_active=cycle.is_group_active, is_target_active=cycle.is_target_active)
+        refuse_inactive(target, is_group_active=cycle.target_group.is_active, is_target_active=cycle.is_target_active)
     if cycle.is_past:
         raise StaleInstant(at)
     return cycle

@@ -45,6 +45,12 @@ class TargetGroup(models.Model):
         default=True,
         help_text="Whether activity before the first enrolment counts when it arrives afterwards.",
     )
+    version = models.PositiveIntegerField(
+        default=1,
+        db_default=1,
+        editable=False,
+        help_text="Each change makes the next one; receipts are read at the version they were written at.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     created_by = models.CharField(max_length=150, blank=True)
