@@ -6,7 +6,7 @@ from decimal import Decimal
 from enrollments.decisions import CycleState, shown_count
 from enrollments.models import Participation, Progress, Stay
 from rewards.models import Grant, Reward
-from targets.enums import TrackingType
+from targets.enums import Allocation, TrackingType
 from targets.models import Cycle, Target, TargetValue
 from targets.queries import ended_while_inactive
 
@@ -37,12 +37,14 @@ def cycle_state(participation: Participation, target: Target, run_number: int, c
     progress = Progress.objects.filter(
         participation=participation, run_number=run_number, cycle_number=cycle.number
     ).first()
+    target_value = TargetValue.objects.get(target=target, cycle=cycle)
     granted = Grant.objects.filter(
         customer_id=participation.customer_id, target=target, cycle_number=cycle.number, level=None
     ).exists()
     return CycleState(
         value=progress.value if progress else Decimal(0),
-        target_value=TargetValue.objects.values_list("value", flat=True).get(target=target, cycle=cycle),
+        target_value=target_value.value,
+        allocation=Allocation(target_value.allocation),
         achieved_at=progress.achieved_at if progress else None,
         is_granted=granted,
     )

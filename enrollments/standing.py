@@ -18,7 +18,7 @@ from enrollments.models import Participation, Progress, Receipt, Stay
 from enrollments.queries import out_since
 from enrollments.receipts import grouped
 from rewards.models import Grant
-from targets.enums import TrackingType
+from targets.enums import Allocation, TrackingType
 from targets.models import Cycle, StreakLevel, TargetGroup, TargetValue
 from targets.queries import ended_while_inactive
 
@@ -32,6 +32,7 @@ class CycleStanding:
     stay: Stay | None
     progress: Progress | None
     target_value: Decimal
+    allocation: Allocation
     grant: Grant | None
 
     @property
@@ -94,7 +95,7 @@ class _Loader:
             StreakLevel.objects.filter(target_group__in=groups).order_by("target_count"), "target_group_id"
         )
         self.target_values = {
-            (each.target_id, each.cycle_id): each.value for each in TargetValue.objects.filter(target__in=targets)
+            (each.target_id, each.cycle_id): each for each in TargetValue.objects.filter(target__in=targets)
         }
         self.stays = grouped(Stay.objects.filter(participation__in=ids).order_by("pk"), "participation_id")
         self.progress = grouped(Progress.objects.filter(participation__in=ids), "participation_id")
@@ -152,6 +153,7 @@ class _Loader:
         # Left by the latest leave that he had joined before or in it.
         leaving = next((stay for stay in reversed(stays) if stay.end_cycle and stay.end_cycle <= cycle.number), None)
         stay = covering or leaving
+        target_value = self.target_values[participation.target_id, cycle.pk]
         if covering is not None:
             verdict = Verdict.KEPT if cycle.ends_at <= self.at else Verdict.MEMBER
         elif leaving is None:
@@ -165,7 +167,8 @@ class _Loader:
             verdict=verdict,
             stay=stay,
             progress=progress.get((stay.run_number, cycle.number)) if stay else None,
-            target_value=self.target_values[participation.target_id, cycle.pk],
+            target_value=target_value.value,
+            allocation=Allocation(target_value.allocation),
             grant=grant,
         )
 

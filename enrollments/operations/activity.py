@@ -196,7 +196,7 @@ def _apply(activity: Activity, participation: Participation, brand: Brand, at: d
         participation=participation,
         target=target,
         progress=progress,
-        target_value=TargetValue.objects.values_list("value", flat=True).get(target=target, cycle=cycle),
+        target_value=TargetValue.objects.get(target=target, cycle=cycle),
         stays=stays,
         at=at,
     )

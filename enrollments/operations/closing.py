@@ -36,6 +36,7 @@ SELECT participation.brand_id, participation.customer_id, participation.target_i
   JOIN targets_targetvalue target_value
     ON target_value.target_id = participation.target_id
    AND target_value.cycle_id = %(cycle_id)s
+   AND target_value.allocation = 'PERIOD_END'
   JOIN rewards_reward reward
     ON reward.target_id = participation.target_id AND reward.level_id IS NULL AND reward.retired_at IS NULL
  WHERE participation.id = ANY(%(participation_ids)s)
@@ -162,8 +163,8 @@ def _pay_chunk(cycle: Cycle, at: datetime, *, is_waiting: bool, chunk: int) -> i
             return Ended.PAID_BY_ANOTHER
         ids = list(
             Participation.objects.filter(
-                target__target_group=locked.target_group_id,
-                target__allocation=Allocation.PERIOD_END,
+                target__values__cycle=locked.pk,
+                target__values__allocation=Allocation.PERIOD_END,
                 pk__gt=locked.paid_through,
             )
             .order_by("pk")

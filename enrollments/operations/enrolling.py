@@ -145,11 +145,11 @@ def _set_balance(
     at: datetime,
 ) -> None:
     """A balance is the value at this instant: activity of the cycle that occurred earlier no longer counts."""
-    target_value = TargetValue.objects.values_list("value", flat=True).get(target=target, cycle=joined)
-    if balance >= target_value and joined.starts_at > at:
+    target_value = TargetValue.objects.get(target=target, cycle=joined)
+    if balance >= target_value.value and joined.starts_at > at:
         raise InvalidInput(
             f"A balance of {balance} would achieve period {joined.ref_code!r} before it begins. "
-            f"Send less than {target_value}, or enrol when it has begun.",
+            f"Send less than {target_value.value}, or enrol when it has begun.",
             field="initialBalance",
         )
     progress, _ = Progress.objects.get_or_create(

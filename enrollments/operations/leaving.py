@@ -57,7 +57,6 @@ def unenroll(
             first_cycle=stay.first_cycle,
             running_cycle=cycle.number,
             running=state,
-            allocation=target.allocation,  # type: ignore[arg-type]  # a column's str is the enum's value
             is_rewarded=promised_reward(target) is not None,
         )
         scheduled = leave.leaves_after is not None

@@ -107,7 +107,13 @@ def periods_json(group: TargetGroup, at: datetime) -> list[dict[str, Any]]:
 def target_json(target: Target, group: TargetGroup) -> dict[str, Any]:
     """`target` as `with_targets` loads it."""
     default_values = [
-        {"id": each.pk, "periodId": each.cycle_id, "defaultValue": amount(each.value)} for each in target.values.all()
+        {
+            "id": each.pk,
+            "periodId": each.cycle_id,
+            "defaultValue": amount(each.value),
+            "rewardAllocationType": each.allocation,
+        }
+        for each in target.values.all()
     ]
     return {
         "id": target.pk,
@@ -127,7 +133,8 @@ def target_json(target: Target, group: TargetGroup) -> dict[str, Any]:
         "defaultValues": default_values,
         "targetPeriodDefaultValuesMap": {str(each["periodId"]): each for each in default_values},
         "extendedFieldInfo": None,
-        "rewardAllocationType": target.allocation,
+        # One word for all periods. Where they differ: that of the last, which is what goes on.
+        "rewardAllocationType": default_values[-1]["rewardAllocationType"],
         "reward": reward_json(promised(target, None)),
         **target.cosmetic,
         "attribution": attribution(group),

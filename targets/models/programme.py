@@ -39,7 +39,7 @@ class TargetGroup(models.Model):
     preferred_till_id = models.BigIntegerField(null=True, blank=True, help_text="Kept and echoed; changes nothing.")
     cycle_count = models.PositiveSmallIntegerField(help_text="Number of cycles.")
     late_days = models.PositiveSmallIntegerField(
-        default=0, help_text="Days after its end in which a cycle still accepts late activity."
+        default=0, help_text="Days after its end in which a new cycle is to accept late activity."
     )
     counts_before_enrolment = models.BooleanField(
         default=True,
@@ -118,7 +118,10 @@ class Cycle(models.Model):
     description = models.CharField(max_length=255, blank=True)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
-    closes_at = models.DateTimeField(help_text="End plus the late days of the group: from then on no activity counts.")
+    late_days = models.PositiveSmallIntegerField(
+        default=0, help_text="Days after its end in which this cycle still accepts late activity."
+    )
+    closes_at = models.DateTimeField(help_text="End plus late days: from then on no activity counts.")
     closed_at = models.DateTimeField(null=True, blank=True, help_text="When the closing job barred the cycle.")
     paid_through = models.BigIntegerField(default=0, help_text="Participations up to this id are paid.")
     paid_at = models.DateTimeField(null=True, blank=True, help_text="When its period-end rewards were all given.")
@@ -169,7 +172,7 @@ class Cycle(models.Model):
 
 
 class Target(models.Model):
-    """What is measured in each cycle, and how its reward is allocated."""
+    """What is measured in each cycle."""
 
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="targets")
     target_group = models.ForeignKey(TargetGroup, on_delete=models.PROTECT, related_name="targets")
@@ -189,7 +192,6 @@ class Target(models.Model):
     match = ExactJSONField(
         default=dict, blank=True, help_text="Counts activities whose attributes fit all of this; empty: any."
     )
-    allocation = models.CharField(max_length=12, choices=Allocation.choices, default=Allocation.IMMEDIATE)
     cosmetic = ExactJSONField(
         default=dict, blank=True, editable=False, help_text="Published fields that are kept and echoed."
     )
@@ -223,11 +225,12 @@ class Target(models.Model):
 
 
 class TargetValue(models.Model):
-    """The value to reach in one cycle."""
+    """The value to reach in one cycle, and when its reward is given."""
 
     target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="values")
     cycle = models.ForeignKey(Cycle, on_delete=models.PROTECT, related_name="target_values")
     value = models.DecimalField(max_digits=18, decimal_places=3, validators=[MinValueValidator(Decimal("0.001"))])
+    allocation = models.CharField(max_length=12, choices=Allocation.choices, default=Allocation.IMMEDIATE)
 
     class Meta:
         ordering = ["cycle__number"]

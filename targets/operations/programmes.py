@@ -33,7 +33,10 @@ class PeriodData:
 
 @dataclass(frozen=True)
 class TargetData:
-    """One target; `values` has one value for each cycle, or one for all. `match`: see `targets.matching`."""
+    """One target; `values` has one value for each cycle, or one for all; `allocation` is that of all cycles.
+
+    `match`: see `targets.matching`.
+    """
 
     name: str
     kpi: Kpi
@@ -142,6 +145,7 @@ def _create(brand: Brand, data: GroupData, at: datetime, by: str) -> Programme:
             description=period.description,
             starts_at=period.starts_at,
             ends_at=period.ends_at,
+            late_days=data.late_days,
             closes_at=closing_instant(period.ends_at, data.late_days, zone),
         )
         for number, period in enumerate(data.periods, 1)
@@ -158,13 +162,12 @@ def _create(brand: Brand, data: GroupData, at: datetime, by: str) -> Programme:
             event_name=each.event_name,
             attribute_name=each.attribute_name,
             match=each.match,
-            allocation=each.allocation,
             cosmetic=dict(each.cosmetic),
         )
         for each in data.targets
     )
     TargetValue.objects.bulk_create(
-        TargetValue(target=target, cycle=cycle, value=value)
+        TargetValue(target=target, cycle=cycle, value=value, allocation=each.allocation)
         for target, each in zip(targets, data.targets, strict=True)
         for cycle, value in zip(cycles, _value_per_cycle(each.values, len(cycles)), strict=True)
     )
