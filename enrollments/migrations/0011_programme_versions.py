@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('enrollments', '0010_erased_customers'),
-        ('targets', '0011_programme_versions'),
+        ('targets', '0012_programme_versions'),
     ]
 
     operations = [

@@ -1,5 +1,6 @@
 from enrollments.operations.activity import ActivityData, Recorded, record_activity
 from enrollments.operations.closing import Closed, CyclesNotClosed, Ended, close_cycles
+from enrollments.operations.editing import Edited, edit_programme, preview_edit
 from enrollments.operations.enrolling import enroll
 from enrollments.operations.enrolling_newcomers import Newcomer, enroll_newcomers
 from enrollments.operations.erasing import Erasure, erase_customer
@@ -10,15 +11,18 @@ __all__ = [
     "ActivityData",
     "Closed",
     "CyclesNotClosed",
+    "Edited",
     "Ended",
     "Erasure",
     "Newcomer",
     "Recorded",
     "cancel_leave",
     "close_cycles",
+    "edit_programme",
     "enroll",
     "enroll_newcomers",
     "erase_customer",
+    "preview_edit",
     "record_activity",
     "set_group_active",
     "set_target_active",

@@ -121,7 +121,7 @@ DROP FUNCTION refuse_change_of_history();
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('targets', '0010_wording'),
+        ('targets', '0011_allocation_per_cycle'),
     ]
 
     operations = [
