@@ -1,7 +1,7 @@
 """What differs between two states of a programme, in words a person understands: the preview and history of an edit."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,11 +29,11 @@ def differences(before: ProgrammeState, after: ProgrammeState) -> list[Change]:
     ]
 
 
-def first_day(cycle: Cycle, zone: ZoneInfo) -> str:
+def first_day(cycle: Cycle, zone: ZoneInfo) -> date:
     return _day(cycle.starts_at, zone)
 
 
-def last_day(cycle: Cycle, zone: ZoneInfo) -> str:
+def last_day(cycle: Cycle, zone: ZoneInfo) -> date:
     """The day in which the cycle ends, as people say it: the last one that belongs to it."""
     return _day(cycle.ends_at - INSTANT, zone)
 
@@ -43,8 +43,8 @@ def plain(value: Decimal) -> str:
     return f"{value:f}".rstrip("0").rstrip(".") if value % 1 else f"{value:.0f}"
 
 
-def _day(instant: datetime, zone: ZoneInfo) -> str:
-    return instant.astimezone(zone).date().isoformat()
+def _day(instant: datetime, zone: ZoneInfo) -> date:
+    return instant.astimezone(zone).date()
 
 
 def _differs(what: str, before: object, after: object) -> Iterator[Change]:

@@ -1,6 +1,6 @@
 from enrollments.operations.activity import ActivityData, Recorded, record_activity
 from enrollments.operations.closing import Closed, CyclesNotClosed, Ended, close_cycles
-from enrollments.operations.editing import Edited, edit_programme, preview_edit
+from enrollments.operations.editing import Edited, edit_programme, preview_edit, programme_state
 from enrollments.operations.enrolling import enroll
 from enrollments.operations.enrolling_newcomers import Newcomer, enroll_newcomers
 from enrollments.operations.erasing import Erasure, erase_customer
@@ -23,6 +23,7 @@ __all__ = [
     "enroll_newcomers",
     "erase_customer",
     "preview_edit",
+    "programme_state",
     "record_activity",
     "set_group_active",
     "set_target_active",

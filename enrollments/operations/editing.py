@@ -45,7 +45,7 @@ def edit_programme(
         with transaction.atomic():
             bar_calendar(target_group)
             TargetGroup.objects.select_for_update(of=("self",), no_key=True).get(pk=target_group.pk)
-            before = _load(target_group)
+            before = programme_state(target_group)
             if expected_version not in (None, before.group.version):
                 raise ChangedMeanwhile()
             _refuse_stale(before, at)
@@ -70,13 +70,14 @@ def preview_edit(*, target_group: TargetGroup, edit: ProgrammeEdit, at: datetime
 
     Only that a name is taken by another group or target is left to the database to say.
     """
-    before = _load(target_group)
+    before = programme_state(target_group)
     after = edited(before, edit, at)
     _refuse_early_achievement(before, after)
     return Edited(before.group.version, differences(before, after))
 
 
-def _load(target_group: TargetGroup) -> ProgrammeState:
+def programme_state(target_group: TargetGroup) -> ProgrammeState:
+    """The whole programme as it stands, in a constant number of statements."""
     group = TargetGroup.objects.get(pk=target_group.pk)
     cycles = list(Cycle.objects.filter(target_group=group).order_by("number"))
     targets = list(Target.objects.filter(target_group=group).order_by("pk"))
