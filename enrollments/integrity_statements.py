@@ -40,6 +40,9 @@ chain AS (
 )
 """
 
+# A reward was promised then if it was made before and not retired until after. What was made or retired at the very
+# instant (the clock of a sandbox stands still) may have come before or after: nothing is claimed of it, unless the
+# reward was there before anybody was enrolled.
 STATEMENTS = {
     # domain.md 9.1
     "stays_within_calendar": (
@@ -114,10 +117,13 @@ STATEMENTS = {
           JOIN targets_targetvalue target_value
             ON target_value.target_id = target.id AND target_value.cycle_id = cycle.id
            AND target_value.allocation = 'IMMEDIATE'
-          JOIN rewards_reward reward ON reward.target_id = target.id AND reward.level_id IS NULL
-           AND reward.created_at <= progress.achieved_at
-           AND (reward.retired_at IS NULL OR reward.retired_at > progress.achieved_at)
          WHERE progress.achieved_at IS NOT NULL
+           AND EXISTS (
+             SELECT FROM rewards_reward reward
+              WHERE reward.target_id = target.id AND reward.level_id IS NULL
+                AND (reward.cycle_id IS NULL OR reward.cycle_id = cycle.id)
+                AND (reward.is_from_start OR reward.created_at < progress.achieved_at)
+                AND (reward.retired_at IS NULL OR reward.retired_at > progress.achieved_at))
            AND NOT EXISTS (
              SELECT FROM rewards_grant given
               WHERE given.customer_id = participation.customer_id AND given.target_id = participation.target_id
@@ -133,7 +139,7 @@ STATEMENTS = {
                       chain.length) AS detail
           FROM chain
           JOIN rewards_reward reward ON reward.target_id = chain.target_id
-           AND reward.created_at <= chain.last_achieved_at
+           AND (reward.is_from_start OR reward.created_at < chain.last_achieved_at)
            AND (reward.retired_at IS NULL OR reward.retired_at > chain.last_achieved_at)
           JOIN targets_streaklevel level ON level.id = reward.level_id AND level.target_count <= chain.length
          WHERE NOT EXISTS (
@@ -201,9 +207,6 @@ STATEMENTS = {
           JOIN targets_targetvalue target_value
             ON target_value.target_id = target.id AND target_value.cycle_id = cycle.id
            AND target_value.allocation = 'PERIOD_END'
-          JOIN rewards_reward reward ON reward.target_id = target.id AND reward.level_id IS NULL
-           AND reward.created_at <= cycle.closed_at
-           AND (reward.retired_at IS NULL OR reward.retired_at > cycle.paid_at)
           JOIN enrollments_participation participation ON participation.target_id = target.id
           JOIN enrollments_stay stay ON stay.participation_id = participation.id
            AND stay.first_cycle <= cycle.number AND coalesce(stay.end_cycle, 32767) > cycle.number
@@ -211,6 +214,12 @@ STATEMENTS = {
            AND progress.run_number = stay.run_number AND progress.cycle_number = cycle.number
            AND progress.value >= target_value.value
          WHERE cycle.paid_at IS NOT NULL
+           AND EXISTS (
+             SELECT FROM rewards_reward reward
+              WHERE reward.target_id = target.id AND reward.level_id IS NULL
+                AND (reward.cycle_id IS NULL OR reward.cycle_id = cycle.id)
+                AND (reward.is_from_start OR reward.created_at < cycle.closed_at)
+                AND (reward.retired_at IS NULL OR reward.retired_at > cycle.closed_at))
            AND NOT EXISTS (
              SELECT FROM rewards_grant given
               WHERE given.customer_id = participation.customer_id AND given.target_id = participation.target_id

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from enrollments.decisions import CycleState, shown_count
 from enrollments.models import Participation, Progress, Stay
-from rewards.models import Grant, Reward
+from rewards.models import Grant
 from targets.enums import Allocation, TrackingType
 from targets.models import Cycle, Target, TargetValue
 from targets.queries import ended_while_inactive
@@ -26,10 +26,6 @@ def is_current(stay: Stay, target: Target, at: datetime) -> bool:
     if stay.end_cycle is None:
         return True
     return stay.leaves_after is not None and at < scheduled_end(stay.leaves_after, target)
-
-
-def promised_reward(target: Target, level_id: int | None = None) -> Reward | None:
-    return Reward.objects.filter(target=target, level=level_id, retired_at=None).first()
 
 
 def cycle_state(participation: Participation, target: Target, run_number: int, cycle: Cycle) -> CycleState:

@@ -6,10 +6,12 @@ from datetime import datetime
 from enum import Enum
 
 from django.db import DatabaseError, Error, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Least
 
 from enrollments.locks import bar_calendar
 from enrollments.models import Participation
+from rewards.models import Reward
 from targets.enums import Allocation
 from targets.errors import InvalidInput, NotASandbox
 from targets.models import Brand, Cycle
@@ -17,14 +19,31 @@ from targets.models import Brand, Cycle
 CHUNK = 5_000  # participations paid in one transaction: less than a second
 CLOSES_A_STEP = 1_000
 
-# The set-based twin of "value >= target value, and a stay covers the cycle": domain.md 5 and 6, PERIOD_END.
+# The set-based twin of "value >= target value, and a stay covers the cycle": domain.md 5 and 6, PERIOD_END. Promised is
+# what was in force when the cycle was barred, its own reward before the target's: the same for every chunk, whatever
+# has been changed since (rewards.queries.promised_reward).
 PAY = """
 INSERT INTO rewards_grant (brand_id, customer_id, target_id, cycle_number, run_number, allocation, reward_id,
                            reward_name, reward_kind, reward_value, reward_payload, achieved_at, granted_at)
+WITH promised AS (
+  SELECT DISTINCT ON (target_value.target_id) target_value.value AS target_value, reward.*
+    FROM targets_cycle cycle
+    JOIN targets_targetvalue target_value
+      ON target_value.cycle_id = cycle.id AND target_value.allocation = 'PERIOD_END'
+    JOIN rewards_reward reward
+      ON reward.target_id = target_value.target_id AND reward.level_id IS NULL
+     AND (reward.cycle_id = cycle.id OR reward.cycle_id IS NULL)
+     AND (reward.is_from_start OR reward.created_at <= cycle.closed_at)
+     AND (reward.retired_at IS NULL OR reward.retired_at > cycle.closed_at)
+   WHERE cycle.id = %(cycle_id)s
+   ORDER BY target_value.target_id, reward.cycle_id, reward.id DESC
+)
 SELECT participation.brand_id, participation.customer_id, participation.target_id, %(cycle_number)s,
-       progress.run_number, 'PERIOD_END', reward.id, reward.name, reward.kind, reward.value, reward.payload,
+       progress.run_number, 'PERIOD_END', promised.id, promised.name, promised.kind, promised.value, promised.payload,
        COALESCE(progress.achieved_at, %(at)s), GREATEST(%(at)s, progress.achieved_at)
   FROM enrollments_participation participation
+  JOIN promised
+    ON promised.target_id = participation.target_id
   JOIN enrollments_stay stay
     ON stay.participation_id = participation.id
    AND stay.first_cycle <= %(cycle_number)s
@@ -33,14 +52,8 @@ SELECT participation.brand_id, participation.customer_id, participation.target_i
     ON progress.participation_id = participation.id
    AND progress.run_number = stay.run_number
    AND progress.cycle_number = %(cycle_number)s
-  JOIN targets_targetvalue target_value
-    ON target_value.target_id = participation.target_id
-   AND target_value.cycle_id = %(cycle_id)s
-   AND target_value.allocation = 'PERIOD_END'
-  JOIN rewards_reward reward
-    ON reward.target_id = participation.target_id AND reward.level_id IS NULL AND reward.retired_at IS NULL
  WHERE participation.id = ANY(%(participation_ids)s)
-   AND progress.value >= target_value.value
+   AND progress.value >= promised.target_value
 ON CONFLICT DO NOTHING
 """
 
@@ -221,6 +234,7 @@ def _turn_back(brand: Brand, at: datetime, to: datetime) -> None:
                 f"The clock stands at {at.isoformat()}: once somebody is enrolled it goes forward only.", field="now"
             )
         _reopen_cycles_after(brand, to)
+        _promise_from(brand, to)
         Brand.objects.filter(pk=brand.pk).update(clock_at=to)
 
 
@@ -229,3 +243,10 @@ def _reopen_cycles_after(brand: Brand, to: datetime) -> None:
     Cycle.objects.filter(target_group__brand=brand, closes_at__gt=to, closed_at__isnull=False).update(
         closed_at=None, paid_through=0, paid_at=None
     )
+
+
+def _promise_from(brand: Brand, to: datetime) -> None:
+    """What a later clock has promised is promised already. First what it has retired: promises never overlap."""
+    rewards = Reward.objects.filter(target__brand=brand)
+    rewards.filter(retired_at__gt=to).update(retired_at=to, created_at=Least("created_at", Value(to)))
+    rewards.filter(created_at__gt=to).update(created_at=to)
