@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, OuterRef
 
 from enrollments.calendars import filled, own_calendar
 from enrollments.models import Participation
@@ -80,15 +80,18 @@ def share_running_cycle(
 ) -> Cycle | None:
     """The first cycle that ends after `at`, with the calendar shared; None when the programme is over.
 
-    In a calendar of his own it is that of `participation`, locked, or of somebody who has none yet.
+    In a calendar of his own it is that of `participation`, locked, or of somebody who has none yet. Its `target_group`
+    is the programme as it stays until this transaction ends: an edit that others waited for is seen.
+
     Raises `StaleInstant` if that cycle or a later one was closed: then `at` lies in a past that has been paid.
     Raises `TargetGroupNotFound` or `TargetNotFound` if either was made inactive since the door looked.
     """
     group_id = target.target_group_id
     share_calendar(group_id)
-    cycles = Cycle.objects.filter(target_group=group_id).annotate(
-        is_group_active=F("target_group__is_active"),
-        is_target_active=Exists(Target.objects.filter(pk=target.pk, is_active=True)),
+    cycles = (
+        Cycle.objects.filter(target_group=group_id)
+        .select_related("target_group")
+        .annotate(is_target_active=Exists(Target.objects.filter(pk=target.pk, is_active=True)))
     )
     if target.target_group.has_own_calendars:
         calendar = own_calendar(target.target_group, participation)
@@ -108,7 +111,7 @@ def share_running_cycle(
 def _refuse_frozen(target: Target, cycle: Any, even_if_inactive: bool) -> None:
     """`cycle` tells in what it was annotated with; where there is none the programme is over for everybody."""
     if cycle is not None and not even_if_inactive:
-        refuse_inactive(target, is_group_active=cycle.is_group_active, is_target_active=cycle.is_target_active)
+        refuse_inactive(target, is_group_active=cycle.target_group.is_active, is_target_active=cycle.is_target_active)
 
 
 def _advisory(function: str, target_group: TargetGroup | int) -> None:

@@ -317,6 +317,9 @@ class Receipt(models.Model):
     run_number = models.PositiveSmallIntegerField()
     streak_count = models.PositiveSmallIntegerField(default=0)
     cycle_count = models.PositiveSmallIntegerField(help_text="Number of cycles of the programme then.")
+    programme_version = models.PositiveIntegerField(
+        default=1, db_default=1, help_text="Which version of the programme it speaks of."
+    )
     from_cycle = models.PositiveSmallIntegerField(help_text="The first cycle that the change is about.")
     first_cycle = models.PositiveSmallIntegerField()
     end_cycle_before = models.PositiveSmallIntegerField(null=True, blank=True)

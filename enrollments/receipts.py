@@ -1,11 +1,13 @@
 """Receipts as people and clients read them: every cycle and level with its verdict (domain.md 5, api.md 7).
 
-Rendered from what the receipt stores, and from grants and closed cycles as they were known when it was written.
+Rendered from what the receipt stores, from the calendar at the version of the programme that it names, and from
+grants and closed cycles as they were known when it was written.
 So the same receipt reads the same for ever. The number of statements does not depend on how many are rendered.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +22,7 @@ from rewards.models import Grant
 from targets.enums import EvaluationType
 from targets.errors import WarningCode
 from targets.feeds import is_visible
-from targets.models import Cycle, StreakLevel, TargetValue
+from targets.models import Cycle, FormerCycle, FormerValue, StreakLevel, TargetValue
 
 Row = TypeVar("Row")
 
@@ -90,8 +92,15 @@ class _Renderer:
             StreakLevel.objects.filter(target_group__in=groups).order_by("target_count"), "target_group_id"
         )
         self.target_values = {
-            (each.target_id, each.cycle_id): each.value for each in TargetValue.objects.filter(target__in=targets)
+            (each.target_id, each.cycle_id): each for each in TargetValue.objects.filter(target__in=targets)
         }
+        # After what they precede: an edit between the two statements is then seen by the second at least.
+        self.former_cycles = grouped(
+            FormerCycle.objects.filter(cycle__target_group__in=groups).order_by("until_version"), "cycle_id"
+        )
+        self.former_values = grouped(
+            FormerValue.objects.filter(target_value__target__in=targets).order_by("until_version"), "target_value_id"
+        )
         self.stays = grouped(Stay.objects.filter(participation__in=participations).order_by("pk"), "participation_id")
         self.progress = {
             (each.participation_id, each.run_number, each.cycle_number): each
@@ -107,7 +116,11 @@ class _Renderer:
 
     def _account(self, receipt: Receipt) -> Account:
         group_id = receipt.participation.target.target_group_id
-        cycles = [cycle for cycle in self.cycles[group_id] if cycle.number <= receipt.cycle_count]
+        cycles = [
+            self._cycle_then(cycle, receipt.programme_version)
+            for cycle in self.cycles[group_id]
+            if cycle.number <= receipt.cycle_count
+        ]
         if receipt.participation.target.target_group.has_own_calendars:
             calendar = self._own_calendar(receipt)
             cycles = [filled(cycle, calendar) for cycle in cycles]
@@ -164,10 +177,25 @@ class _Renderer:
             cycle=cycle,
             verdict=_verdict(receipt, cycle.number, is_member=stay is not None, is_granted=grant is not None),
             value=value,
-            target_value=self.target_values[receipt.participation.target_id, cycle.pk],
+            target_value=self._value_then(receipt, cycle),
             achieved_at=achieved_at,
             grant=grant,
         )
+
+    def _cycle_then(self, cycle: Cycle, version: int) -> Cycle:
+        """With the dates it had in that version of the programme."""
+        former = next((each for each in self.former_cycles[cycle.pk] if each.until_version >= version), None)
+        if former is None:
+            return cycle
+        then = copy(cycle)
+        then.starts_at, then.ends_at, then.closes_at = former.starts_at, former.ends_at, former.closes_at
+        return then
+
+    def _value_then(self, receipt: Receipt, cycle: Cycle) -> Decimal:
+        """What was to be reached in that version of the programme."""
+        now = self.target_values[receipt.participation.target_id, cycle.pk]
+        former = (each for each in self.former_values[now.pk] if each.until_version >= receipt.programme_version)
+        return next((each.value for each in former), now.value)
 
     def _stay_then(self, receipt: Receipt, cycle_number: int) -> Stay | None:
         """The stay that covered the cycle right after the change."""

@@ -64,6 +64,13 @@ class InvalidInput(DomainError):
     error = ErrorCode.INVALID_INPUT
 
 
+class ChangedMeanwhile(InvalidInput):
+    """What was to be changed is not what the caller has seen: somebody else has changed it since."""
+
+    def __init__(self) -> None:
+        super().__init__("Somebody else has changed this programme meanwhile: look at it again.", field="version")
+
+
 class CustomerNotFound(DomainError):
     error = ErrorCode.CUSTOMER_NOT_FOUND
 

@@ -1,4 +1,4 @@
-"""Freezing a programme and letting it run again: a page that says what it means, and a POST that does it."""
+"""A programme on its page: its history, and the way to freeze it: a page that says what it means, and a POST."""
 
 from typing import Any
 
@@ -10,17 +10,20 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
 
+from enrollments.admin.editing import EditingProgrammes, may_edit
+from enrollments.enums import Source
 from enrollments.operations import set_group_active
-from targets.admin.programmes import TargetGroupAdmin
 from targets.clock import run_at_now
 from targets.errors import DomainError
-from targets.models import TargetGroup
+from targets.models import ProgrammeChange, TargetGroup
+
+MOST_CHANGES = 100  # on the page of a programme, the latest first
 
 admin.site.unregister(TargetGroup)
 
 
 @admin.register(TargetGroup)
-class TargetGroupWithFreezingAdmin(TargetGroupAdmin):
+class ChangeableTargetGroupAdmin(EditingProgrammes):
     change_form_template = "admin/enrollments/target_group.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -36,12 +39,13 @@ class TargetGroupWithFreezingAdmin(TargetGroupAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        context["may_freeze"] = may_freeze(request)
+        context["may_change"] = may_edit(request)
+        context["history"] = ProgrammeChange.objects.filter(target_group=obj).order_by("-version")[:MOST_CHANGES]
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def active_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The button says what is wanted, so that a second click, or somebody else's, undoes nothing."""
-        if not (may_freeze(request) and self.has_view_permission(request)):
+        if not (may_edit(request) and self.has_view_permission(request)):
             raise PermissionDenied
         group = TargetGroup.objects.select_related("brand").filter(pk=pk).first()
         if group is None:
@@ -49,10 +53,17 @@ class TargetGroupWithFreezingAdmin(TargetGroupAdmin):
         refusal = ""
         if request.method == "POST":
             wanted = request.POST.get("wanted") == "active"
-            by = request.user.get_username()
             try:
                 changed = run_at_now(
-                    group.brand, lambda at: set_group_active(target_group=group, is_active=wanted, at=at, by=by)
+                    group.brand,
+                    lambda at: set_group_active(
+                        target_group=group,
+                        is_active=wanted,
+                        at=at,
+                        by=request.user.get_username(),
+                        source=Source.ADMIN,
+                        request_id=request.request_id,  # type: ignore[attr-defined]  # set by RequestIdMiddleware
+                    ),
                 )
             except (DomainError, OperationalError) as error:
                 refusal = str(error)
@@ -69,7 +80,3 @@ class TargetGroupWithFreezingAdmin(TargetGroupAdmin):
             "refusal": refusal,
         }
         return TemplateResponse(request, "admin/enrollments/target_group_active.html", context)
-
-
-def may_freeze(request: HttpRequest) -> bool:
-    return request.user.has_perm("targets.change_targetgroup")

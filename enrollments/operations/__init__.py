@@ -1,6 +1,7 @@
 from enrollments.operations.activity import ActivityData, Recorded, record_activity
 from enrollments.operations.closing import Closed, CyclesNotClosed, Ended, close_cycles
 from enrollments.operations.closing_own import OwnClosed, close_own_cycles
+from enrollments.operations.editing import Edited, edit_programme, preview_edit, programme_state
 from enrollments.operations.enrolling import enroll
 from enrollments.operations.enrolling_newcomers import Newcomer, enroll_newcomers
 from enrollments.operations.erasing import Erasure, erase_customer
@@ -12,6 +13,7 @@ __all__ = [
     "ActivityData",
     "Closed",
     "CyclesNotClosed",
+    "Edited",
     "Ended",
     "Erasure",
     "Newcomer",
@@ -21,9 +23,12 @@ __all__ = [
     "change_reward",
     "close_cycles",
     "close_own_cycles",
+    "edit_programme",
     "enroll",
     "enroll_newcomers",
     "erase_customer",
+    "preview_edit",
+    "programme_state",
     "record_activity",
     "set_group_active",
     "set_target_active",

@@ -33,7 +33,8 @@ def account_fields(
     running: Cycle,
     is_newcomer: bool = False,
 ) -> dict[str, Any]:
-    """The fields of a receipt that do not depend on its kind. `running`: the cycle running at `at`, or the next.
+    """The fields of a receipt that do not depend on its kind. `running`: the cycle running at `at`, or the next,
+    with its group as read under the shared calendar.
 
     `is_newcomer`: there is no progress yet, so nothing is asked of the database.
     """
@@ -53,7 +54,8 @@ def account_fields(
         "request_id": origin.request_id,
         "run_number": stay.run_number,
         "streak_count": count,
-        "cycle_count": group.cycle_count,
+        "cycle_count": running.target_group.cycle_count,
+        "programme_version": running.target_group.version,
         "first_cycle": stay.first_cycle,
         "running_cycle": running.number,
         "anchored_at": participation.anchored_at,

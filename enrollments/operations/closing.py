@@ -59,6 +59,7 @@ class Ended(Enum):
 
     PAID = "paid"  # by this worker to the last
     PAID_BY_ANOTHER = "paid by another"
+    NOT_DUE = "not due any more"  # its end was moved meanwhile
     LEFT = "left"  # another worker is at it now, or this one was asked to stop: there is more to pay
 
 
@@ -135,8 +136,8 @@ def close_cycle(
 
     `is_waiting`: until another worker who is paying it has paid his chunk; else the cycle is left to him.
     """
-    if cycle.closed_at is None:
-        _bar(cycle, at)
+    if cycle.closed_at is None and not _bar(cycle, at):
+        return Closed(cycle, 0, Ended.NOT_DUE)
     granted = 0
     while not is_to_stop():
         paid = _pay_chunk(cycle, at, is_waiting=is_waiting, chunk=chunk or CHUNK)
@@ -146,11 +147,15 @@ def close_cycle(
     return Closed(cycle, granted, Ended.LEFT)
 
 
-def _bar(cycle: Cycle, at: datetime) -> None:
-    """From here on no activity counts in the cycle, and nobody joins or leaves it."""
+def _bar(cycle: Cycle, at: datetime) -> bool:
+    """From here on no activity counts in the cycle, and nobody joins or leaves it.
+
+    False where it is not due after all: an edit has moved its end while we looked or waited.
+    """
     with transaction.atomic():
         bar_calendar(cycle.target_group_id)
-        Cycle.objects.filter(pk=cycle.pk, closed_at=None).update(closed_at=at)
+        due = Cycle.objects.filter(pk=cycle.pk, closes_at__lte=at)
+        return bool(due.filter(closed_at=None).update(closed_at=at)) or due.exists()
 
 
 def _pay_chunk(cycle: Cycle, at: datetime, *, is_waiting: bool, chunk: int) -> int | Ended:

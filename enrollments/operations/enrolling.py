@@ -52,9 +52,10 @@ def enroll(
         keep_customer(customer)
         participation = lock_participation(customer, target, at) or _make_participation(customer, target, at)
         stays = list(Stay.objects.filter(participation=participation))
+        # Before any date is read: an edit may be moving the end at which a scheduled leave takes effect.
+        running = share_running_cycle(target, participation, at)
         if stays and is_current(stays[-1], target, at):
             raise AlreadyEnrolled(f"Customer {customer.customer_id} is already enrolled in target {target.pk}.")
-        running = share_running_cycle(target, participation, at)
         if running is None:
             raise CycleNotFound(NONE_TO_JOIN)
         joined = running if period_name is None else _find_cycle(target, period_name, running, at)

@@ -8,9 +8,12 @@ from django.db.models import Q
 from enrollments.locks import bar_calendar
 from targets.errors import StaleInstant
 from targets.models import Inactivity, Target, TargetGroup
+from targets.operations import Author, Change, record_change
 
 
-def set_group_active(*, target_group: TargetGroup, is_active: bool, at: datetime, by: str) -> bool:
+def set_group_active(
+    *, target_group: TargetGroup, is_active: bool, at: datetime, by: str, source: str = "", request_id: str = ""
+) -> bool:
     """Freeze the group, or let it run again; whether that changed anything.
 
     While it is inactive nobody enrols, leaves or counts in it; closes and scheduled leaves take effect, and a cycle
@@ -19,21 +22,37 @@ def set_group_active(*, target_group: TargetGroup, is_active: bool, at: datetime
     """
     with transaction.atomic():
         bar_calendar(target_group.pk)
-        locked = TargetGroup.objects.select_for_update(of=("self",), no_key=True).get(pk=target_group.pk)
+        locked = _lock(target_group.pk)
         if locked.is_active == is_active:
             return False
         if Inactivity.objects.filter(Q(began_at__gt=at) | Q(ended_at__gt=at), target_group=locked).exists():
             raise StaleInstant(at)
-        TargetGroup.objects.filter(pk=locked.pk).update(is_active=is_active, updated_at=at)
+        TargetGroup.objects.filter(pk=locked.pk).update(is_active=is_active)
         if is_active:
             Inactivity.objects.filter(target_group=locked, ended_at=None).update(ended_at=at, ended_by=by)
         else:
             Inactivity.objects.create(target_group=locked, began_at=at, began_by=by)
+        _record(locked, "programme", is_active, Author(at, by, source, request_id))
         return True
 
 
-def set_target_active(*, target: Target, is_active: bool) -> bool:
+def set_target_active(
+    *, target: Target, is_active: bool, at: datetime, by: str, source: str = "", request_id: str = ""
+) -> bool:
     """Freeze one target of a group, or let it run again; whether that changed anything. The calendar goes on."""
     with transaction.atomic():
         bar_calendar(target.target_group_id)
-        return bool(Target.objects.filter(pk=target.pk).exclude(is_active=is_active).update(is_active=is_active))
+        group = _lock(target.target_group_id)
+        if not Target.objects.filter(pk=target.pk).exclude(is_active=is_active).update(is_active=is_active):
+            return False
+        _record(group, f"target {target.name}", is_active, Author(at, by, source, request_id))
+        return True
+
+
+def _lock(group_id: int) -> TargetGroup:
+    return TargetGroup.objects.select_for_update(of=("self",), no_key=True).get(pk=group_id)
+
+
+def _record(group: TargetGroup, what: str, is_active: bool, author: Author) -> None:
+    states = ("inactive", "active") if is_active else ("active", "inactive")
+    record_change(group, [Change(what, *states)], author)

@@ -42,11 +42,12 @@ def unenroll(
         participation = lock_participation(customer, target, at)
         stays = list(Stay.objects.filter(participation=participation)) if participation else []
         stay = stays[-1] if stays else None
+        # Before any date is read: an edit may be moving the end at which a scheduled leave takes effect.
+        cycle = share_running_cycle(target, participation, at, even_if_inactive=even_if_inactive)
         if participation is None or stay is None or not is_current(stay, target, at):
             raise _not_enrolled(customer, target, stay)
         if effective == Effective.END_OF_CYCLE and stay.leave_receipt is not None:
             return stay.leave_receipt
-        cycle = share_running_cycle(target, participation, at, even_if_inactive=even_if_inactive)
         if cycle is None:
             raise CycleNotFound("Target period not found: the last period is over, nothing is left to leave.")
 
@@ -111,9 +112,9 @@ def cancel_leave(
         participation = lock_participation(customer, target, at)
         stays = list(Stay.objects.filter(participation=participation)) if participation else []
         stay = stays[-1] if stays else None
+        cycle = share_running_cycle(target, participation, at, even_if_inactive=even_if_inactive)
         if participation is None or stay is None or stay.leaves_after is None or not is_current(stay, target, at):
             raise NotEnrolled(f"Customer {customer.customer_id} has no scheduled leave that could be cancelled.")
-        cycle = share_running_cycle(target, participation, at, even_if_inactive=even_if_inactive)
         if cycle is None:
             raise CycleNotFound()
         state = cycle_state(participation, target, stay.run_number, cycle)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from django import template
@@ -13,6 +13,7 @@ from django.utils.timezone import localtime
 from enrollments.receipts import CycleLine
 from enrollments.standing import CycleStanding
 from targets.models import Cycle
+from targets.operations import Change
 
 Line = TypeVar("Line", CycleLine, CycleStanding)
 
@@ -41,6 +42,12 @@ def days(cycle: Cycle, zone: str) -> str:
         return f"from {first_day}"
     last_day = day(cycle.ends_at - timedelta(microseconds=1), zone)
     return first_day if first_day == last_day else f"{first_day} – {last_day}"
+
+
+@register.filter
+def change_words(change: dict[str, Any]) -> str:
+    """One line of a programme's history: what, and from what to what."""
+    return str(Change(**change))
 
 
 @register.filter

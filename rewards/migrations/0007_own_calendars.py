@@ -33,7 +33,7 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rewards", "0006_reward_per_cycle"), ("targets", "0012_own_calendars")]
+    dependencies = [("rewards", "0006_reward_per_cycle"), ("targets", "0013_own_calendars")]
     operations = [
         migrations.RunSQL(
             CHECK.replace("{own_calendar}", "paid.closes_at IS NULL OR"), CHECK.replace("{own_calendar}", "")

@@ -7,11 +7,29 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from targets.admin.lists import ReadOnlyAdmin, ReadOnlyInline, TargetGroupFilter
-from targets.models import Cycle, Inactivity, StreakLevel, Target, TargetGroup, TargetValue
+from targets.models import (
+    Cycle,
+    FormerCycle,
+    FormerValue,
+    Inactivity,
+    ProgrammeChange,
+    StreakLevel,
+    Target,
+    TargetGroup,
+    TargetValue,
+)
 
 
 class OwnGroupFilter(TargetGroupFilter):
     path = ""
+
+
+class CycleGroupFilter(TargetGroupFilter):
+    path = "cycle"
+
+
+class ValueGroupFilter(TargetGroupFilter):
+    path = "target_value__target"
 
 
 class TargetInline(ReadOnlyInline):
@@ -90,3 +108,24 @@ class InactivityAdmin(ReadOnlyAdmin):
     list_display = ("target_group", "began_at", "began_by", "ended_at", "ended_by")
     list_filter = ("target_group__brand", OwnGroupFilter)
     list_select_related = ("target_group",)
+
+
+@admin.register(ProgrammeChange)
+class ProgrammeChangeAdmin(ReadOnlyAdmin):
+    list_display = ("target_group", "version", "at", "by", "source")
+    list_filter = ("target_group__brand", OwnGroupFilter)
+    list_select_related = ("target_group",)
+
+
+@admin.register(FormerCycle)
+class FormerCycleAdmin(ReadOnlyAdmin):
+    list_display = ("cycle", "until_version", "starts_at", "ends_at", "closes_at")
+    list_filter = ("cycle__target_group__brand", CycleGroupFilter)
+    list_select_related = ("cycle",)
+
+
+@admin.register(FormerValue)
+class FormerValueAdmin(ReadOnlyAdmin):
+    list_display = ("target_value", "until_version", "value")
+    list_filter = ("target_value__target__brand", ValueGroupFilter)
+    list_select_related = ("target_value__target", "target_value__cycle")

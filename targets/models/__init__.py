@@ -1,5 +1,6 @@
 from targets.models.brand import ApiUser, Brand
 from targets.models.customer import Customer
+from targets.models.history import FormerCycle, FormerValue, ProgrammeChange
 from targets.models.programme import MAX_VALUE, Cycle, Inactivity, StreakLevel, Target, TargetGroup, TargetValue
 
 __all__ = [
@@ -8,7 +9,10 @@ __all__ = [
     "Brand",
     "Customer",
     "Cycle",
+    "FormerCycle",
+    "FormerValue",
     "Inactivity",
+    "ProgrammeChange",
     "StreakLevel",
     "Target",
     "TargetGroup",

@@ -46,6 +46,12 @@ class TargetGroup(models.Model):
         default=True,
         help_text="Whether activity before the first enrolment counts when it arrives afterwards.",
     )
+    version = models.PositiveIntegerField(
+        default=1,
+        db_default=1,
+        editable=False,
+        help_text="Each change makes the next one; receipts are read at the version they were written at.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     created_by = models.CharField(max_length=150, blank=True)
@@ -198,6 +204,16 @@ class Cycle(models.Model):
     def __str__(self) -> str:
         return self.ref_code
 
+    @property
+    def bounds(self) -> tuple[datetime, datetime]:
+        """Start and end, of a calendar that is the same for everybody."""
+        if self.starts_at is None or self.ends_at is None:
+            raise ValueError(f"Cycle {self.number} has no instants: they are each customer's own.")
+        return self.starts_at, self.ends_at
+
+    def has_begun(self, at: datetime) -> bool:
+        return self.starts_at is not None and self.starts_at <= at
+
     def has_ended(self, at: datetime) -> bool:
         return self.ends_at is not None and self.ends_at <= at
 
@@ -206,7 +222,7 @@ class Cycle(models.Model):
         return self.closed_at is not None or (self.closes_at is not None and self.closes_at <= at)
 
     def is_running(self, at: datetime) -> bool:
-        return self.starts_at is not None and self.starts_at <= at and not self.has_ended(at)
+        return self.has_begun(at) and not self.has_ended(at)
 
 
 class Target(models.Model):

@@ -1,6 +1,9 @@
 from targets.operations.brands import BrandMade, create_brand
 from targets.operations.customers import MOST_CUSTOMERS, CustomerData, put_customer, put_customers
+from targets.operations.history import Author, Change, record_change
 from targets.operations.programmes import (
+    MAX_LATE_DAYS,
+    REFUSAL_OF_CONSTRAINT,
     GroupData,
     LevelData,
     PeriodData,
@@ -10,8 +13,12 @@ from targets.operations.programmes import (
 )
 
 __all__ = [
+    "MAX_LATE_DAYS",
     "MOST_CUSTOMERS",
+    "REFUSAL_OF_CONSTRAINT",
+    "Author",
     "BrandMade",
+    "Change",
     "CustomerData",
     "GroupData",
     "LevelData",
@@ -22,4 +29,5 @@ __all__ = [
     "create_target_group",
     "put_customer",
     "put_customers",
+    "record_change",
 ]

@@ -16,6 +16,7 @@ from targets.errors import DomainError, ImpossibleCombination, InvalidInput, Nam
 from targets.matching import refuse_wrong_match
 from targets.models import MAX_VALUE, Brand, Cycle, Inactivity, StreakLevel, Target, TargetGroup, TargetValue
 from targets.models.programme import MAX_LEVELS
+from targets.operations.history import Author, record_definition
 
 MAX_LATE_DAYS = 366
 MAX_TARGETS = 50
@@ -99,7 +100,9 @@ REFUSAL_OF_CONSTRAINT: dict[str, DomainError] = {
 }
 
 
-def create_target_group(*, brand: Brand, data: GroupData, at: datetime, by: str) -> Programme:
+def create_target_group(
+    *, brand: Brand, data: GroupData, at: datetime, by: str, source: str = "", request_id: str = ""
+) -> Programme:
     """Make a target group with calendar, targets, values and levels, in a constant number of statements.
 
     Raises `InvalidInput`, `ImpossibleCombination`, `NameTaken`; then nothing is made (api.md 6).
@@ -107,7 +110,9 @@ def create_target_group(*, brand: Brand, data: GroupData, at: datetime, by: str)
     _refuse_impossible(data, at)
     try:
         with transaction.atomic():
-            return _create(brand, data, at, by)
+            programme = _create(brand, data, at, by)
+            record_definition(programme.group, Author(at, by, source, request_id))
+            return programme
     except IntegrityError as error:
         constraint = error.__cause__.diag.constraint_name  # type: ignore[union-attr]  # psycopg2's
         refusal = REFUSAL_OF_CONSTRAINT.get(constraint)

@@ -11,9 +11,19 @@ from django.db import DatabaseError
 from django.db.models import Sum
 from django.utils import timezone
 
+from enrollments.editing import ProgrammeEdit
 from enrollments.enums import Source
 from enrollments.models import ActivityOutcome, Participation, Progress, Receipt, Stay
-from enrollments.operations import ActivityData, Recorded, close_cycles, enroll, record_activity, unenroll
+from enrollments.operations import (
+    ActivityData,
+    Edited,
+    Recorded,
+    close_cycles,
+    edit_programme,
+    enroll,
+    record_activity,
+    unenroll,
+)
 from rewards.models import Grant
 from targets.clock import run_at_now
 from targets.errors import DomainError
@@ -32,6 +42,7 @@ BEFORE_JOINING = 'INSERT INTO "enrollments_stay"'
 BEFORE_COUNTING = 'UPDATE "enrollments_progress"'
 BEFORE_COUNTING_FIRST = 'INSERT INTO "enrollments_progress"'
 BEFORE_BARRING = 'UPDATE "targets_cycle" SET "closed_at"'
+BEFORE_EDITING = 'UPDATE "targets_targetgroup" SET "name"'
 BEFORE_PAYING = "INSERT INTO rewards_grant"
 
 _events = count(1)
@@ -70,6 +81,8 @@ def answer(result: object) -> object:
         return str(diagnosis.constraint_name or diagnosis.message_primary)
     if isinstance(result, Receipt):
         return result.kind
+    if isinstance(result, Edited):
+        return "edited"
     if isinstance(result, Recorded):
         if result.is_duplicate:
             return "duplicate"
@@ -169,3 +182,10 @@ def buys(
 def closes(brand: Brand, at: datetime) -> Callable[[], object]:
     """Answers how many rewards it gave."""
     return lambda: sum(closed.granted for closed in close_cycles(brand=brand, at=at))
+
+
+def edits(target: Target, edit: ProgrammeEdit, opened_at: datetime | None = None) -> Callable[[], object]:
+    group = target.target_group
+    return lambda: at_door(
+        target.brand, lambda at: edit_programme(target_group=group, edit=edit, at=at, **ACT), opened_at
+    )

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
@@ -10,8 +11,9 @@ from django.contrib import admin
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from enrollments.editing import CycleEdit, ProgrammeEdit, TargetEdit
 from enrollments.models import Participation
-from enrollments.operations import ActivityData, enroll, record_activity, unenroll
+from enrollments.operations import ActivityData, edit_programme, enroll, record_activity, unenroll
 from targets.enums import TrackingType
 from targets.models import Brand
 from tests.enrollments.admin_scene import ACT, LIST, NOW, enrolled, programme, signed_in, staff
@@ -29,12 +31,15 @@ STATEMENTS = {
     "Brand": (4, 3),
     "ApiUser": (5, 5),
     "Customer": (5, 5),
-    "TargetGroup": (5, 6),
+    "TargetGroup": (5, 7),
     "Cycle": (6, 4),
     "Target": (6, 6),
     "TargetValue": (6, 5),
     "StreakLevel": (6, 5),
     "Inactivity": (6, 4),
+    "ProgrammeChange": (6, 4),
+    "FormerCycle": (6, 4),
+    "FormerValue": (6, 6),
     "Reward": (6, 4),
     "Grant": (6, 7),
     "Participation": (6, 15),
@@ -43,7 +48,7 @@ STATEMENTS = {
     "Progress": (6, 6),
     "Activity": (5, 5),
     "ActivityOutcome": (6, 7),
-    "Receipt": (6, 14),
+    "Receipt": (6, 16),
 }
 EDITABLE = {"Brand", "ApiUser", "Customer"}
 READ_ONLY = sorted(MODELS.keys() - EDITABLE)
@@ -59,6 +64,11 @@ def one_more():
     milestone, streak = programme(), programme(tracking_type=TrackingType.STREAKS, levels=(1,))
     left, _ = enrolled(milestone, achieved=True), enrolled(streak, achieved=True)
     unenroll(customer=left.customer, target=milestone, at=NOW, **ACT)
+    edit = ProgrammeEdit(
+        cycles={5: CycleEdit(ends_at=START + timedelta(days=151))},
+        targets={milestone.pk: TargetEdit(values={5: Decimal(2)})},
+    )
+    edit_programme(target_group=milestone.target_group, edit=edit, at=NOW, **ACT)
     ApiUserFactory(brand=milestone.brand)
     freeze(streak.target_group)
 
@@ -109,7 +119,7 @@ def test_enrolment_and_receipt_take_as_many_statements_however_long_their_story(
             )
         )
 
-    assert counts == [(15, 14), (15, 14)]
+    assert counts == [(15, 16), (15, 16)]
 
 
 @pytest.mark.parametrize("name", READ_ONLY)

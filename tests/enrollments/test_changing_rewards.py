@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 
+from enrollments.editing import CycleEdit, ProgrammeEdit
 from enrollments.enums import Source
 from enrollments.integrity import all_violations
-from enrollments.operations import ActivityData, change_reward, close_cycles, enroll, record_activity
+from enrollments.operations import ActivityData, change_reward, close_cycles, edit_programme, enroll, record_activity
 from enrollments.operations.closing import close_cycle
 from rewards.enums import RewardKind
 from rewards.models import Grant, Reward
@@ -197,9 +198,9 @@ def an_achievement(target):
 
 
 def an_unfinished_close(target):
-    Cycle.objects.filter(target_group=target.target_group, number=1).update(
-        closes_at=START + DAY, ends_at=START + DAY, closed_at=START + DAY
-    )
+    edit = ProgrammeEdit(cycles={1: CycleEdit(ends_at=START + DAY)})
+    edit_programme(target_group=target.target_group, edit=edit, at=START, by="test", source=Source.API)
+    Cycle.objects.filter(target_group=target.target_group, number=1).update(closed_at=START + DAY)
 
 
 def another_change(target):

@@ -83,7 +83,7 @@ def test_frozen_target_is_refused_by_name_and_its_neighbours_go_on():
     target = make_programme()
     customer = member(target)
 
-    changed = [set_target_active(target=target, is_active=False) for _ in range(2)]
+    changed = [set_target_active(target=target, is_active=False, at=START, by="Ann") for _ in range(2)]
 
     with pytest.raises(TargetNotFound):
         unenroll(customer=customer, target=target, at=START + DAY, **ACT)

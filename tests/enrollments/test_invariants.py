@@ -1,16 +1,19 @@
 """What the database refuses, whoever asks: SQL that goes round Python, one statement for each invariant."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from enrollments.editing import CycleEdit, ProgrammeEdit, TargetEdit
 from enrollments.enums import Source
 from enrollments.models import Activity, Participation, Stay
 from enrollments.operations import (
     ActivityData,
     close_cycles,
     close_own_cycles,
+    edit_programme,
     enroll,
     erase_customer,
     record_activity,
@@ -33,6 +36,7 @@ A_GRANT = """INSERT INTO rewards_grant (brand_id, customer_id, target_id, cycle_
 AN_OUTCOME = """INSERT INTO enrollments_activityoutcome (activity_id, participation_id, run_number, cycle_number,
   reason, delta, value, achieved, grant_ids) VALUES """
 AN_INACTIVITY = "INSERT INTO targets_inactivity (target_group_id, began_at, ended_at, began_by, ended_by) VALUES "
+A_CHANGE = "INSERT INTO targets_programmechange (target_group_id, version, at, by, source, request_id, changes) VALUES "
 A_RECEIPT = """INSERT INTO enrollments_receipt (brand_id, participation_id, stay_id, kind, effective_at, recorded_at,
   source, actor, reason, request_id, run_number, streak_count, cycle_count, from_cycle, first_cycle, end_cycle,
   running_verdict, ignored_fields) VALUES """
@@ -99,8 +103,26 @@ VIOLATIONS = {
     "closes_at = closes_at + interval '1 s' WHERE target_group_id = {group} AND number = 3",
     "target_value_unique": "INSERT INTO targets_targetvalue (target_id, cycle_id, value, allocation) "
     "SELECT target_id, cycle_id, 1, 'IMMEDIATE' FROM targets_targetvalue WHERE target_id = {target} LIMIT 1",
-    "target_value_positive": "UPDATE targets_targetvalue SET value = 0 WHERE target_id = {target}",
+    "target_value_positive": "UPDATE targets_targetvalue SET value = 0 "
+    "WHERE target_id = {target} AND cycle_id IN (SELECT id FROM targets_cycle WHERE number = 3)",
     "target_value_of_own_calendar": "UPDATE targets_targetvalue SET target_id = {streak} WHERE target_id = {target}",
+    "target_group_keeps_kind": "UPDATE targets_targetgroup SET time_zone = 'Asia/Tokyo' WHERE id = {group}",
+    "closed_cycle_keeps_dates": "UPDATE targets_cycle SET closes_at = closes_at + interval '1 day' "
+    "WHERE target_group_id = {group} AND number = 1",
+    "closed_cycle_keeps_values": "UPDATE targets_targetvalue SET value = 2 WHERE target_id = {target}",
+    "programme_changes_by_version": "UPDATE targets_cycle SET ends_at = ends_at - interval '1 day' "
+    "WHERE target_group_id = {group} AND number = 3",
+    "programme_version_on_record": "UPDATE targets_targetgroup SET version = version + 1 WHERE id = {group}",
+    "change_unique_per_version": A_CHANGE
+    + "({group}, 7, now(), '', '', '', '[]'), ({group}, 7, now(), '', '', '', '[]')",
+    "change_version_positive": A_CHANGE + "({group}, 0, now(), '', '', '', '[]')",
+    "targets_programmechange_append_only": "UPDATE targets_programmechange SET by = 'another'",
+    "former_cycle_unique": "INSERT INTO targets_formercycle (cycle_id, until_version, starts_at, ends_at, closes_at) "
+    "SELECT cycle_id, until_version, now(), now(), now() FROM targets_formercycle",
+    "former_value_unique": "INSERT INTO targets_formervalue (target_value_id, until_version, value) "
+    "SELECT target_value_id, until_version, 1 FROM targets_formervalue",
+    "targets_formercycle_append_only": "DELETE FROM targets_formercycle",
+    "targets_formervalue_append_only": "DELETE FROM targets_formervalue",
     "level_count_unique": "UPDATE targets_streaklevel SET target_count = 2 WHERE id = {level4}",
     "level_count_range": "UPDATE targets_streaklevel SET target_count = 0 WHERE id = {level4}",
     "level_name_unique": "UPDATE targets_streaklevel SET name = "
@@ -217,6 +239,11 @@ def ids():
     )
     unused, frozen = make_programme(brand=brand), make_programme(brand=brand)
     freeze(frozen.target_group)
+    edit = ProgrammeEdit(
+        cycles={5: CycleEdit(ends_at=START + timedelta(days=151))},
+        targets={unused.pk: TargetEdit(values={5: Decimal(9)})},
+    )
+    edit_programme(target_group=unused.target_group, edit=edit, at=START, by="test", source=Source.ADMIN)
     act = {"by": "test", "source": Source.API}
     for each, who in ((target, customer), (streak, customer), (streak, customer2)):
         enroll(customer=who, target=each, at=START, **act)

@@ -39,6 +39,9 @@ def test_index_bears_our_name_and_lists_customers_first(chief):
         "TargetValue",
         "StreakLevel",
         "Inactivity",
+        "ProgrammeChange",
+        "FormerCycle",
+        "FormerValue",
         "Brand",
         "ApiUser",
     ]

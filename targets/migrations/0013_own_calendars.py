@@ -84,7 +84,7 @@ END $$;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("targets", "0011_allocation_per_cycle"),
+        ("targets", "0012_programme_versions"),
     ]
 
     operations = [

@@ -55,8 +55,8 @@ DROP FUNCTION check_own_calendar();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("enrollments", "0010_erased_customers"),
-        ("targets", "0012_own_calendars"),
+        ("enrollments", "0011_programme_versions"),
+        ("targets", "0013_own_calendars"),
         ("rewards", "0007_own_calendars"),
     ]
 
