@@ -16,8 +16,8 @@ def set_group_active(*, target_group: TargetGroup, is_active: bool, at: datetime
 
     While it is inactive nobody enrols, leaves or counts in it; closes and scheduled leaves take effect, and a cycle
     that ends meanwhile breaks no streak. Waits for everybody who writes in the group, so each of them was before or
-    after. Raises `StaleInstant` if `at` lies before the last time it was frozen or let run, or before the last change of
-    somebody in it: a cycle that had broken his chain by then would break it no more.
+    after. Raises `StaleInstant` if `at` lies before the last time it was frozen or let run, or before the last change
+    of somebody in it: a cycle that had broken his chain by then would break it no more.
     """
     with transaction.atomic():
         bar_calendar(target_group.pk)
