@@ -16,8 +16,8 @@ achieved AS (
             WHERE cycle.target_group_id = target_group.id AND cycle.number < progress.cycle_number
               AND NOT EXISTS (
                 SELECT FROM targets_inactivity inactivity
-                 WHERE inactivity.target_group_id = target_group.id AND inactivity.began_at <= cycle.ends_at
-                   AND coalesce(inactivity.ended_at, 'infinity') > cycle.ends_at)
+                 WHERE inactivity.target_group_id = target_group.id AND inactivity.began_at < cycle.ends_at
+                   AND coalesce(inactivity.ended_at, 'infinity') >= cycle.ends_at)
               AND EXISTS (
                 SELECT FROM enrollments_stay stay
                  WHERE stay.participation_id = participation.id AND stay.run_number = progress.run_number

@@ -14,10 +14,13 @@ PSEUDONYM = re.compile(r"erased ([0-9]+)", re.IGNORECASE)
 
 
 def ended_while_inactive() -> Exists:
-    """Of a cycle: whether its group was inactive at the instant at which it ended (domain.md 6)."""
+    """Of a cycle: whether its group was inactive in the last instant before its end (domain.md 6).
+
+    Frozen at the very end it was over already, and somebody may have counted on that; so that changes nothing.
+    """
     return Exists(
-        Inactivity.objects.filter(target_group=OuterRef("target_group"), began_at__lte=OuterRef("ends_at")).filter(
-            Q(ended_at=None) | Q(ended_at__gt=OuterRef("ends_at"))
+        Inactivity.objects.filter(target_group=OuterRef("target_group"), began_at__lt=OuterRef("ends_at")).filter(
+            Q(ended_at=None) | Q(ended_at__gte=OuterRef("ends_at"))
         )
     )
 

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from enrollments.locks import bar_calendar
+from enrollments.models import Participation
 from targets.errors import StaleInstant
 from targets.models import Inactivity, Target, TargetGroup
 from targets.operations import Author, Change, record_change
@@ -18,14 +19,18 @@ def set_group_active(
 
     While it is inactive nobody enrols, leaves or counts in it; closes and scheduled leaves take effect, and a cycle
     that ends meanwhile breaks no streak. Waits for everybody who writes in the group, so each of them was before or
-    after. Raises `StaleInstant` if `at` lies before the last time it was frozen or let run.
+    after. Raises `StaleInstant` if `at` lies before the last time it was frozen or let run, or before the last change
+    of somebody in it: a cycle that had broken his chain by then would break it no more.
     """
     with transaction.atomic():
         bar_calendar(target_group.pk)
         locked = _lock(target_group.pk)
         if locked.is_active == is_active:
             return False
-        if Inactivity.objects.filter(Q(began_at__gt=at) | Q(ended_at__gt=at), target_group=locked).exists():
+        if (
+            Inactivity.objects.filter(Q(began_at__gt=at) | Q(ended_at__gt=at), target_group=locked).exists()
+            or Participation.objects.filter(target__target_group=locked, changed_at__gt=at).exists()
+        ):
             raise StaleInstant(at)
         TargetGroup.objects.filter(pk=locked.pk).update(is_active=is_active)
         if is_active:

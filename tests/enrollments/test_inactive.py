@@ -122,8 +122,8 @@ def test_closes_and_scheduled_leaves_take_effect_in_a_frozen_group():
     [
         (in_cycle(2), in_cycle(3), 3),  # c2 ended while inactive
         (in_cycle(2), in_cycle(2, 6), 1),  # it was active again when c2 ended
-        (in_cycle(2, 30), in_cycle(3), 3),  # frozen at the very instant at which c2 ended
-        (in_cycle(2), in_cycle(2, 30), 1),  # active again at that instant
+        (in_cycle(2, 30), in_cycle(3), 1),  # frozen at the very instant at which c2 ended: it was over by then
+        (in_cycle(2), in_cycle(2, 30), 3),  # active again at that instant: until then nobody could do anything
     ],
 )
 def test_cycle_that_ends_while_inactive_breaks_no_chain(frozen_at, thawed_at, count):
@@ -137,6 +137,31 @@ def test_cycle_that_ends_while_inactive_breaks_no_chain(frozen_at, thawed_at, co
 
     assert streak_count(customer, target, in_cycle(4)) == count + (count == 1)
     assert Grant.objects.count() == (count == 3)
+    assert list(all_violations()) == []
+
+
+def test_freezing_at_the_instant_at_which_a_cycle_ended_changes_nothing_that_was_counted_then():
+    target = make_programme(tracking_type=TrackingType.STREAKS, levels=(2,), target_value=1)
+    customer = member(target)
+    buy(customer, in_cycle(1))
+    buy(customer, in_cycle(3, 0))  # c2 was missed, and this is the first instant of c3
+
+    freeze(target, in_cycle(3, 0))
+
+    assert streak_count(customer, target, in_cycle(3, 0)) == 1
+    assert list(all_violations()) == []
+
+
+def test_group_is_not_frozen_at_an_instant_before_the_last_change_of_somebody_in_it():
+    target = make_programme(tracking_type=TrackingType.STREAKS, levels=(2,), target_value=1)
+    customer = member(target)
+    buy(customer, in_cycle(1))
+    buy(customer, in_cycle(3))  # c2 broke the chain
+
+    with pytest.raises(StaleInstant):
+        freeze(target, in_cycle(2))
+
+    assert TargetGroup.objects.get().is_active
     assert list(all_violations()) == []
 
 

@@ -1,14 +1,15 @@
-"""What happened to one customer in one target, and what follows from it (domain.md 2 and 6).
+"""What happened to one customer in one target, and what follows from it (domain.md 2, 6 and 7).
 
-Facts only are kept (stays, balances, counted activities, grants); membership, values, achievements and streak
-counts are worked out again at each question, with loops. The rules of each operation are in `reference.py`.
+Facts only are kept (stays, balances, counted activities, grants, when it was frozen); membership, values,
+achievements and streak counts are worked out again at each question, with loops. The rules of each operation are in
+`reference.py`.
 """
 
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from tests.properties.programme import Activity, Balance, Cycle, Programme, Stay
+from tests.properties.programme import Activity, Balance, Cycle, Inactivity, Programme, Stay
 
 
 class History:
@@ -20,6 +21,7 @@ class History:
         self._stays: list[Stay] = []
         self._facts: list[Balance | Activity] = []
         self._grants: set[tuple] = set()
+        self._inactivities: list[Inactivity] = []
 
     # Views
 
@@ -182,9 +184,13 @@ class History:
 
     def _breaks_chain(self, run: int, cycle: Cycle, at: datetime) -> bool:
         """A cycle he was a member of that ended unachieved; in a non-continuous streak nothing does."""
-        if self.programme.kind == "NON_CONTINUOUS_STREAKS":
+        if self.programme.kind == "NON_CONTINUOUS_STREAKS" or self._ended_while_inactive(cycle):
             return False
         return self._was_member(run, cycle.number) and cycle.ends_at <= at
+
+    def _ended_while_inactive(self, cycle: Cycle) -> bool:
+        """Frozen as it ended, he could do nothing about it any more: it does not break a chain (domain.md 6)."""
+        return any(each.covers_the_end_of(cycle) for each in self._inactivities)
 
     def _length_of_chain_with(self, run: int, cycle: int, at: datetime) -> int:
         """The length of the unbroken chain that contains the achieved `cycle`."""

@@ -111,6 +111,18 @@ class Stay:
 
 
 @dataclass(frozen=True)
+class Inactivity:
+    """The group was frozen at `began_at`, and runs again since `ended_at` (None: not yet)."""
+
+    began_at: datetime
+    ended_at: datetime | None = None
+
+    def covers_the_end_of(self, cycle: Cycle) -> bool:
+        """Frozen in the last instant of the cycle. Frozen just when it was over already, it had ended before."""
+        return self.began_at < cycle.ends_at and (self.ended_at is None or cycle.ends_at <= self.ended_at)
+
+
+@dataclass(frozen=True)
 class Balance:
     """The value of a cycle was set to `value`."""
 

@@ -1,18 +1,19 @@
 """A small, slow, obviously right model of `docs/domain.md`, for one customer and one target.
 
-It remembers facts only (stays, balances, counted activities, grants, barred cycles) and works
-everything else out again at each question, with loops. One short function per rule; "domain.md 5"
-in a docstring is the section the rule comes from, in our own words.
+It remembers facts only (stays, balances, counted activities, grants, barred cycles, what is frozen) and
+works everything else out again at each question, with loops. One short function per rule; "domain.md 5"
+in a docstring is the section the rule comes from, in our own words. What concerns the programme as a whole,
+or the customer as a whole, is in `office.py`.
 
-Left out for now: undo, windows other than the fixed calendar, inactive groups and edits. It imports
-nothing of the product and reads no clock.
+Left out for now: undo, and windows other than the fixed calendar. It imports nothing of the product and
+reads no clock.
 """
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from tests.properties.history import History
+from tests.properties.office import Office
 from tests.properties.programme import (
     Activity,
     Balance,
@@ -36,7 +37,7 @@ AHEAD_OF_NOW_ALLOWED = timedelta(minutes=5)
 HIGHEST_BALANCE = Decimal(10**15 - 1)
 
 
-class Reference(History):
+class Reference(Office):
     """One customer and one target. Every `at` is told; the model reads no clock."""
 
     def __init__(self, programme: Programme) -> None:
@@ -52,10 +53,12 @@ class Reference(History):
         """Join `cycle`, else the running or next one, and all later ones (domain.md 4).
 
         `balance` is for milestones, `reset` for streaks; each is ignored for the other, with a warning.
-        Raises `Refusal` 300004 (out of range), 310119, 310019, 300004 (achieves in advance), in this order.
+        Raises `Refusal` 300004 (out of range), 310017, 310018, 310011, 310119, 310019, 300004 (achieves in advance),
+        in this order.
         """
         ignored = self._ignored(balance, reset)
         balance = self._balance_that_matters(balance)
+        self._refuse_frozen_or_erased()
         self._refuse_stale(at)
         if self.is_enrolled(at):
             raise Refusal(ALREADY_ENROLLED)
@@ -71,12 +74,13 @@ class Reference(History):
         verdicts = {each.number: self._verdict_joining(each.number) for each in self.programme.cycles}
         return self._write_receipt(kind, at, verdicts, ignored)
 
-    def unenroll(self, *, at: datetime, scheduled: bool = False) -> Outcome:
+    def unenroll(self, *, at: datetime, scheduled: bool = False, even_if_inactive: bool = False) -> Outcome:
         """Leave from the running or next cycle on; `scheduled`: from the one after it on (domain.md 5).
 
         A scheduled leave asked for again answers with the receipt it has; asked for immediately it
-        becomes an immediate one. Raises `Refusal` 310126, 310019, checked in this order.
+        becomes an immediate one. Raises `Refusal` 310017, 310018, 310011, 310126, 310019, checked in this order.
         """
+        self._refuse_frozen_or_erased(even_if_inactive)
         self._refuse_stale(at)
         if not self.is_enrolled(at):
             raise Refusal(NOT_ENROLLED, left_at=self._stays[-1].left_at if self._stays else None)
@@ -96,11 +100,12 @@ class Reference(History):
         verdicts = {each.number: self._verdict_leaving(each) for each in self.programme.cycles}
         return self._write_receipt("LEAVE_SCHEDULED" if scheduled else "UNENROLLED", at, verdicts)
 
-    def cancel_leave(self, *, at: datetime) -> Outcome:
+    def cancel_leave(self, *, at: datetime, even_if_inactive: bool = False) -> Outcome:
         """Stay after all: a scheduled leave that has not taken effect is taken back (domain.md 5).
 
-        Raises `Refusal` 310126 when there is none.
+        Raises `Refusal` 310017, 310018, 310011, and 310126 when there is none.
         """
+        self._refuse_frozen_or_erased(even_if_inactive)
         self._refuse_stale(at)
         if not self.is_enrolled(at) or not self._stays[-1].leave_is_scheduled:
             raise Refusal(NOT_ENROLLED)
@@ -242,6 +247,8 @@ class Reference(History):
 
     def _reason_not_to_count(self, at: datetime, occurred_at: datetime) -> str | None:
         """The first reason that applies, else None."""
+        if self._frozen() is not None:
+            return "target_inactive"
         cycle = self.programme.cycle_at(occurred_at)
         if cycle is None:
             return "no_cycle"

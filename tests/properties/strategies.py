@@ -12,7 +12,7 @@ from tests.properties.programme import KPIS, Cycle, Programme
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)  # the smallest step of PostgreSQL's clock
 
-KINDS = ("DEFAULT", "DEFAULT", "STREAKS", "NON_CONTINUOUS_STREAKS")
+KINDS = ("DEFAULT", "DEFAULT", "DEFAULT", "STREAKS", "STREAKS", "NON_CONTINUOUS_STREAKS")
 EVENT_NAMES = ("purchase", "visit")
 COUNTING = ("COUNT", "VISIT")  # by ones; the others add up what they find
 ZONES = ("UTC", "Asia/Kolkata", "America/Los_Angeles")

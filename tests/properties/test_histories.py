@@ -20,6 +20,7 @@ from hypothesis.stateful import (
 
 from enrollments.integrity import all_violations
 from enrollments.operations import ActivityData
+from targets.models import Target
 from tests.properties.programme import Cycle
 from tests.properties.strategies import ATTRIBUTE, COUNTING, DAY, EVENT_NAMES, INSTANT, NEAR, Setting, settings
 from tests.properties.world import Pair, World
@@ -34,6 +35,8 @@ AMOUNTS = st.sampled_from((Decimal(1), Decimal("3.563"), Decimal(9), Decimal(-2)
 PERIODS = st.sampled_from((None, None, None, 1, 2, 3, 5, 9))
 # Mostly now. Earlier: the door looked at the clock long before it got its lock.
 EARLY = st.sampled_from((timedelta(0),) * 6 + (timedelta(microseconds=1), timedelta(days=2)))
+PASSED = st.sampled_from(((), ("reached",), ("missed",), ("frozen",), ("reached", "missed"), ("reached", "frozen")))
+BY_STAFF = st.sampled_from((False, False, False, True))
 BALANCES = st.sampled_from((None, None, Decimal(0), Decimal("0.25"), Decimal(2), Decimal(8), Decimal(-1)))
 
 
@@ -66,7 +69,8 @@ class Histories(RuleBasedStateMachine):
 
     def pair(self, who: int, *, is_enrolled: bool) -> Pair:
         """Mostly one who is in the target, or mostly one who is not: so that histories go deep."""
-        fitting = [each for each in self.world.pairs if each.reference.is_enrolled(self.world.now) == is_enrolled]
+        known = [each for each in self.world.pairs if not each.reference.is_erased]
+        fitting = [each for each in known if each.reference.is_enrolled(self.world.now) == is_enrolled]
         choice = self.world.pairs if who >= ANYBODY else fitting or self.world.pairs
         return choice[who % len(choice)]
 
@@ -88,11 +92,11 @@ class Histories(RuleBasedStateMachine):
         pair = self.pair(who, is_enrolled=False)
         self.world.enroll(pair, period=period, balance=balance, reset=reset, at=self.world.now - early)
 
-    @rule(who=WHO, scheduled=st.booleans(), early=EARLY)
-    def unenroll(self, who: int, scheduled: bool, early: timedelta) -> None:
+    @rule(who=WHO, scheduled=st.booleans(), early=EARLY, by_staff=BY_STAFF)
+    def unenroll(self, who: int, scheduled: bool, early: timedelta, by_staff: bool) -> None:
         pair, at = self.pair(who, is_enrolled=True), self.world.now - early
-        self.world.preview(pair, scheduled=scheduled, at=at)
-        self.world.unenroll(pair, scheduled=scheduled, at=at)
+        self.world.preview(pair, scheduled=scheduled, at=at, by_staff=by_staff)
+        self.world.unenroll(pair, scheduled=scheduled, at=at, by_staff=by_staff)
 
     @rule(who=WHO, hours=st.sampled_from((0, 1, 30)), balance=BALANCES, reset=st.booleans(), amount=AMOUNTS)
     def leave_and_return(
@@ -107,11 +111,11 @@ class Histories(RuleBasedStateMachine):
         self.deliver(pair, EVENT_NAMES[0], amount, left_at - self.world.now)
 
     @precondition(lambda self: any(each.reference.leaves_after(self.world.now) for each in self.world.pairs))
-    @rule(who=WHO)
-    def cancel_leave(self, who: int) -> None:
+    @rule(who=WHO, by_staff=BY_STAFF)
+    def cancel_leave(self, who: int, by_staff: bool) -> None:
         scheduled = [each for each in self.world.pairs if each.reference.leaves_after(self.world.now)]
         choice = self.world.pairs if who >= ANYBODY else scheduled
-        self.world.cancel_leave(choice[who % len(choice)], at=self.world.now)
+        self.world.cancel_leave(choice[who % len(choice)], at=self.world.now, by_staff=by_staff)
 
     # Activity
 
@@ -119,16 +123,26 @@ class Histories(RuleBasedStateMachine):
     def act(self, who: int, name: str, amount: Decimal | None) -> None:
         self.deliver(self.pair(who, is_enrolled=True), name, amount, timedelta(0))
 
-    @rule(who=WHO, reached=st.lists(st.booleans(), max_size=2), then=st.sampled_from(("leave", "bring back", "close")))
-    def go_through_cycles(self, who: int, reached: list[bool], then: str) -> None:
-        """Cycle by cycle, reaching the value or not; the last one is reached, and left, undone or closed."""
+    @rule(
+        who=WHO,
+        passed=PASSED,
+        then=st.sampled_from(("leave", "bring back", "close")),
+    )
+    def go_through_cycles(self, who: int, passed: tuple[str, ...], then: str) -> None:
+        """Cycle by cycle, reaching the value or not, or frozen to its end; the last is reached, and left, undone or
+        closed."""
         pair = self.pair(who, is_enrolled=True)
-        for is_reached in reached:
+        for how in passed:
             cycle = self.start_cycle(pair)
-            if cycle is not None and is_reached:
+            if cycle is None:
+                break
+            if how == "reached":
                 self.reach(pair, cycle)
-            if cycle is not None:
-                self.world.now = cycle.ends_at
+            if how == "frozen":
+                self.world.set_group_active(pair.target, False, at=self.world.now)
+            self.world.now = cycle.ends_at
+            if how == "frozen":
+                self.world.set_group_active(pair.target, True, at=self.world.now)
         cycle = self.start_cycle(pair)
         if cycle is None:
             return
@@ -195,6 +209,42 @@ class Histories(RuleBasedStateMachine):
     )
     def act_again(self, index: int, content: dict) -> None:
         self.world.deliver_again(index, content, at=self.world.now)
+
+    # The office
+
+    @rule(
+        who=WHO,
+        what=st.sampled_from(("group", "group", "group", "target", "target", "erase")),
+        early=EARLY,
+        near=NEAR,
+        by_staff=st.booleans(),
+    )
+    def act_in_the_office(self, who: int, what: str, early: timedelta, near: timedelta, by_staff: bool) -> None:
+        """Freeze a while, mostly over the end of a cycle; or erase. What may not be done then is tried at once."""
+        pair = self.pair(who, is_enrolled=True)
+        if what == "erase":
+            self.world.erase(pair.customer, at=self.world.now - early)
+        else:
+            self.set_active(pair.target, what == "group", False, early)
+        self.let_time_pass(0, near)
+        self.deliver(pair, EVENT_NAMES[0], Decimal(9), timedelta(0))
+        self.world.unenroll(pair, scheduled=False, at=self.world.now, by_staff=by_staff)
+        self.world.enroll(pair, period=None, balance=Decimal(0), reset=False, at=self.world.now)
+        if who < ANYBODY and what != "erase":
+            self.set_active(pair.target, what == "group", True, timedelta(0))
+
+    @precondition(lambda self: any(each.reference.is_frozen for each in self.world.pairs))
+    @rule(early=EARLY)
+    def let_run_again(self, early: timedelta) -> None:
+        for target in self.world.targets:
+            self.set_active(target, True, True, early)
+            self.set_active(target, False, True, early)
+
+    def set_active(self, target: Target, group: bool, is_active: bool, early: timedelta) -> None:
+        if group:
+            self.world.set_group_active(target, is_active, at=self.world.now - early)
+        else:
+            self.world.set_target_active(target, is_active)
 
     # Closing
 

@@ -1,21 +1,33 @@
 """A brand twice: in the product, on a real database, and in the reference. Every change is made to both."""
 
 import copy
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from enrollments.enums import Effective, NotCounted, Source
 from enrollments.integrity import all_violations
-from enrollments.models import Participation, Receipt
-from enrollments.operations import ActivityData, cancel_leave, close_cycles, enroll, record_activity, unenroll
+from enrollments.models import Activity, Participation, Receipt
+from enrollments.operations import (
+    ActivityData,
+    cancel_leave,
+    close_cycles,
+    enroll,
+    erase_customer,
+    record_activity,
+    set_group_active,
+    set_target_active,
+    unenroll,
+)
 from enrollments.receipts import account, accounts
 from rewards.enums import RewardKind
 from rewards.operations import RewardData, define_programme
 from targets.enums import Allocation, Entity, Kpi, TrackingType
 from targets.models import Brand, Customer, Target
 from targets.operations import GroupData, LevelData, PeriodData, TargetData
+from targets.queries import find_customer, find_target
 from tests.factories import START
 from tests.properties.reference import Reference
 from tests.properties.strategies import ATTRIBUTE, Definition, Setting
@@ -31,10 +43,13 @@ from tests.properties.words import (
     outcomes,
     stored_facts,
     view,
+    without_texts,
 )
 
-ACT = {"by": "machine", "source": Source.API}
+ACT = {"by": "machine", "source": Source.API, "reason": "because", "request_id": "r1"}
 REWARD = RewardData("100 points", RewardKind.POINTS, Decimal(100))
+
+Answer = TypeVar("Answer")
 
 _numbers = count(1)
 
@@ -48,6 +63,11 @@ class Pair:
         self.definition = definition
         self.reference = Reference(definition.programme)
         self.last_read: object = None
+
+    @property
+    def number(self) -> int:
+        """By which the brand knows him; of somebody erased, by which it knew him."""
+        return self.customer.customer_id
 
 
 class World:
@@ -125,10 +145,11 @@ class World:
 
     def enroll(self, pair: Pair, *, period: int | None, balance: Decimal | None, reset: bool, at: datetime) -> None:
         expected = answer_of(lambda: pair.reference.enroll(at=at, cycle=period, balance=balance, reset=reset))
+        # What is wrong in itself is refused before anything is looked up.
+        is_wrong = balance is not None and balance < 0 and not pair.definition.programme.is_streak
         answer = answer_of(
             lambda: enroll(
-                customer=pair.customer,
-                target=pair.target,
+                **self._known(pair) if is_wrong else self._found(pair),
                 at=at,
                 period_name=None if period is None else f"c{period}",
                 initial_balance=balance,
@@ -139,38 +160,98 @@ class World:
         self._compare_receipts(answer, expected)
         self.check(pair)
 
-    def preview(self, pair: Pair, *, scheduled: bool, at: datetime) -> None:
+    def preview(self, pair: Pair, *, scheduled: bool, at: datetime, by_staff: bool = False) -> None:
         """It must say what unenrolling would do, and write nothing."""
+        leave = {"at": at, "even_if_inactive": by_staff}
         effective = Effective.END_OF_CYCLE if scheduled else Effective.NOW
-        expected = answer_of(lambda: copy.deepcopy(pair.reference).unenroll(at=at, scheduled=scheduled))
+        expected = answer_of(lambda: copy.deepcopy(pair.reference).unenroll(scheduled=scheduled, **leave))
         answer = answer_of(
-            lambda: unenroll(
-                customer=pair.customer, target=pair.target, at=at, effective=effective, dry_run=True, **ACT
-            )
+            lambda: unenroll(**self._found(pair, by_staff), effective=effective, dry_run=True, **leave, **ACT)
         )
         self._compare_receipts(answer, expected, is_preview=True)
         self.check()
 
-    def unenroll(self, pair: Pair, *, scheduled: bool, at: datetime) -> None:
+    def unenroll(self, pair: Pair, *, scheduled: bool, at: datetime, by_staff: bool = False) -> None:
+        """`by_staff`: even if it is inactive."""
+        leave = {"at": at, "even_if_inactive": by_staff}
         effective = Effective.END_OF_CYCLE if scheduled else Effective.NOW
-        expected = answer_of(lambda: pair.reference.unenroll(at=at, scheduled=scheduled))
-        answer = answer_of(
-            lambda: unenroll(customer=pair.customer, target=pair.target, at=at, effective=effective, **ACT)
-        )
+        expected = answer_of(lambda: pair.reference.unenroll(scheduled=scheduled, **leave))
+        answer = answer_of(lambda: unenroll(**self._found(pair, by_staff), effective=effective, **leave, **ACT))
         self._compare_receipts(answer, expected)
         self.check(pair)
 
-    def cancel_leave(self, pair: Pair, *, at: datetime) -> None:
-        expected = answer_of(lambda: pair.reference.cancel_leave(at=at))
-        answer = answer_of(lambda: cancel_leave(customer=pair.customer, target=pair.target, at=at, **ACT))
+    def cancel_leave(self, pair: Pair, *, at: datetime, by_staff: bool = False) -> None:
+        leave = {"at": at, "even_if_inactive": by_staff}
+        expected = answer_of(lambda: pair.reference.cancel_leave(**leave))
+        answer = answer_of(lambda: cancel_leave(**self._found(pair, by_staff), **leave, **ACT))
         if isinstance(expected, Refused):
             expected = Refused(expected.code)  # nothing was scheduled: whether he left is beside the point
         self._compare_receipts(answer, expected)
         self.check(pair)
 
+    def set_group_active(self, target: Target, is_active: bool, *, at: datetime) -> None:
+        pairs = self._of(target)
+        expected = answer_of(lambda: self._all(pairs, lambda each: each.set_group_active(is_active, at=at))[0])
+        answer = answer_of(
+            lambda: set_group_active(target_group=target.target_group, is_active=is_active, at=at, by="machine")
+        )
+        agree(answer, expected)
+        self.check(*pairs)
+
+    def set_target_active(self, target: Target, is_active: bool) -> None:
+        pairs = self._of(target)
+        expected = self._all(pairs, lambda each: each.set_target_active(is_active))[0]
+        agree(set_target_active(target=target, is_active=is_active), expected)
+        self.check(*pairs)
+
+    def erase(self, customer: Customer, *, at: datetime) -> None:
+        """Out of everything with a receipt each; asked for again it changes nothing, whenever that is."""
+        pairs = [each for each in self.pairs if each.customer is customer]
+        is_repeated = pairs[0].reference.is_erased
+        expected: Any = ()
+        if not is_repeated:
+            expected = answer_of(lambda: self._all(pairs, lambda each: each.erase(at=at)))
+        answer = answer_of(lambda: erase_customer(customer=customer, at=at, by="machine", source=Source.COMMAND))
+        if isinstance(expected, Refused):
+            agree(answer, expected)
+        else:
+            agree(answer.is_repeated, is_repeated)
+            receipts = [receipt for receipt in expected if receipt is not None]
+            agree(len(answer.receipts), len(receipts))
+            for receipt, each in zip(answer.receipts, receipts, strict=True):
+                receipt.refresh_from_db(fields=["reason", "request_id"])
+                self._compare_receipts(receipt, each)
+            self._empty_texts(customer)
+        self.check(*pairs)
+
+    def _empty_texts(self, customer: Customer) -> None:
+        """What nobody may read any more."""
+        for receipt in Receipt.objects.filter(participation__customer=customer):
+            self.written[receipt.pk] = without_texts(self.written[receipt.pk])
+        agree(Activity.objects.filter(customer=customer).exclude(attributes={}).exists(), False)
+
+    def _all(self, pairs: list[Pair], change: Callable[[Reference], Answer]) -> list[Answer]:
+        """The same change of several references: of all, or, where one of them refuses, of none."""
+        changed = [copy.deepcopy(each.reference) for each in pairs]
+        answers = [change(each) for each in changed]
+        for pair, reference in zip(pairs, changed, strict=True):
+            pair.reference = reference
+        return answers
+
+    def _known(self, pair: Pair) -> dict[str, Any]:
+        return {"customer": pair.customer, "target": pair.target}
+
+    def _found(self, pair: Pair, include_inactive: bool = False) -> dict[str, Any]:
+        """As the doors do, in the order in which they refuse: the group, the target, the customer."""
+        target = find_target(self.brand, pair.target.target_group_id, pair.target.pk, include_inactive=include_inactive)
+        return {"customer": find_customer(self.brand, pair.number), "target": target}
+
     def deliver(self, activity: ActivityData, *, at: datetime) -> None:
         """A new event: each target that it matches and he has been in answers for itself."""
-        pairs = [each for each in self.pairs if each.customer.customer_id == activity.customer_id]
+        pairs = [each for each in self.pairs if each.number == activity.customer_id]
+        if any(each.reference.is_erased for each in pairs):
+            self._deliver_of_unknown(activity, at=at)
+            return
         matching = [each for each in pairs if self._counts(each.definition, activity)]
         joined = [each for each in matching if each.reference.stays]
         answer = answer_of(lambda: record_activity(brand=self.brand, activity=activity, at=at))
@@ -198,6 +279,9 @@ class World:
         """An event that is known: with the same content the first outcome is the answer; nothing changes."""
         activity, expected, nowhere = self.delivered[index % len(self.delivered)]
         again = ActivityData(**{**vars(activity), **content})
+        if any(each.reference.is_erased for each in self.pairs if each.number == again.customer_id):
+            self._deliver_of_unknown(again, at=at)
+            return
         is_same = again == activity
         answer = answer_of(lambda: record_activity(brand=self.brand, activity=again, at=at))
         agree(
@@ -205,6 +289,12 @@ class World:
             (expected, nowhere, True) if is_same else ({}, NotCounted.EVENT_ID_CONFLICT, False),
         )
         self.check_all()
+
+    def _deliver_of_unknown(self, activity: ActivityData, *, at: datetime) -> None:
+        """Of somebody erased: it is not remembered, so its event may come again."""
+        answer = answer_of(lambda: record_activity(brand=self.brand, activity=activity, at=at))
+        agree(outcomes(answer), ({}, NotCounted.UNKNOWN_CUSTOMER, False))
+        self.check()
 
     def close(self, *, at_most: int | None) -> None:
         """Close what is due, oldest first; `at_most`: the job is killed after so many."""
