@@ -11,9 +11,9 @@ from django.db import transaction
 from rewards.enums import RewardKind
 from rewards.models import Reward
 from targets.enums import TrackingType
-from targets.errors import ImpossibleCombination
+from targets.errors import ImpossibleCombination, InvalidInput
 from targets.models import Brand, StreakLevel, Target
-from targets.operations import GroupData, Programme, create_target_group
+from targets.operations import GroupData, Programme, create_target_group, refuse_target_group
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,10 @@ def define_programme(
     """Make a target group and its rewards: `rewards` one for each target, `level_rewards` one for each level.
 
     A level's reward is promised for each target of the group. Raises what `create_target_group` raises, and
-    `ImpossibleCombination` for a reward per period of a streak; then nothing is made.
+    `ImpossibleCombination` for a reward per period of a streak, `InvalidInput` for points without a number; then
+    nothing is made.
     """
-    is_streak = group.tracking_type != TrackingType.DEFAULT
-    for index, reward in enumerate(rewards):
-        if is_streak and reward is not None:
-            raise ImpossibleCombination(
-                "A streak rewards its levels, not its periods: give the reward to a level.",
-                field=f"targets[{index}].reward",
-            )
+    _refuse_rewards(group, rewards, level_rewards)
     with transaction.atomic():
         programme = create_target_group(brand=brand, data=group, at=at, by=by)
         promised: list[tuple[Target, StreakLevel | None, RewardData]] = [
@@ -73,3 +68,31 @@ def define_programme(
             for target, level, reward in promised
         )
         return programme
+
+
+def refuse_programme(
+    *,
+    brand: Brand,
+    group: GroupData,
+    rewards: Sequence[RewardData | None],
+    level_rewards: Sequence[RewardData | None],
+) -> None:
+    """Raise what `define_programme` would raise now, naming the very field. Writes nothing."""
+    _refuse_rewards(group, rewards, level_rewards)
+    refuse_target_group(brand=brand, data=group)
+
+
+def _refuse_rewards(
+    group: GroupData, rewards: Sequence[RewardData | None], level_rewards: Sequence[RewardData | None]
+) -> None:
+    is_streak = group.tracking_type != TrackingType.DEFAULT
+    for index, reward in enumerate(rewards):
+        if is_streak and reward is not None:
+            raise ImpossibleCombination(
+                "A streak rewards its levels, not its periods: give the reward to a level.",
+                field=f"targets[{index}].reward",
+            )
+    for path, promised in (("targets", rewards), ("streaks", level_rewards)):
+        for index, reward in enumerate(promised):
+            if reward is not None and reward.kind == RewardKind.POINTS and reward.value is None:
+                raise InvalidInput("Say how many points.", field=f"{path}[{index}].reward.value")

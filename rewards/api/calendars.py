@@ -9,11 +9,11 @@ from django.conf import settings
 from rest_framework import serializers
 
 from targets.answers import Notice
-from targets.calendar import boundary, last_second, regular_cycles
+from targets.calendar import boundary, last_second
 from targets.enums import FrequencyType
 from targets.errors import InvalidInput, WarningCode
 from targets.fields import TextField
-from targets.operations import PeriodData
+from targets.operations import PeriodData, regular_periods
 
 # Published bodies send these for a calendar that is gone through once.
 RECURS_NOT = (None, -1, 0, 1)
@@ -137,14 +137,13 @@ def _generated(body: Mapping[str, Any], zone: ZoneInfo) -> tuple[list[PeriodData
             field="targetCycleStartDate",
         )
     start, differs = boundary(body["targetCycleStartDate"], zone, is_end=False, field="targetCycleStartDate")
-    cycles = regular_cycles(
+    periods = regular_periods(
         start.astimezone(zone).date(),
         FrequencyType(body["frequencyType"]),
         body["frequency"],
         body["totalPeriods"],
         zone,
     )
-    periods = [PeriodData(f"Cycle_{number}", *bounds) for number, bounds in enumerate(cycles, 1)]
     return periods, [_offset_ignored("targetCycleStartDate", zone)] if differs else []
 
 

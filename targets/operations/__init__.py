@@ -1,5 +1,6 @@
 from targets.operations.brands import BrandMade, create_brand
 from targets.operations.customers import MOST_CUSTOMERS, CustomerData, put_customer, put_customers
+from targets.operations.foreseeing import refuse_target_group
 from targets.operations.programmes import (
     GroupData,
     LevelData,
@@ -7,6 +8,7 @@ from targets.operations.programmes import (
     Programme,
     TargetData,
     create_target_group,
+    regular_periods,
 )
 
 __all__ = [
@@ -22,4 +24,6 @@ __all__ = [
     "create_target_group",
     "put_customer",
     "put_customers",
+    "refuse_target_group",
+    "regular_periods",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from targets.calendar import closing_instant
+from targets.calendar import closing_instant, regular_cycles
 from targets.enums import KPIS_OF_ENTITY, Allocation, Entity, EvaluationType, FrequencyType, Kpi, TrackingType
 from targets.errors import DomainError, ImpossibleCombination, InvalidInput, NameTaken
 from targets.matching import refuse_wrong_match
@@ -95,12 +95,20 @@ REFUSAL_OF_CONSTRAINT: dict[str, DomainError] = {
 }
 
 
+def regular_periods(
+    start: date, frequency_type: FrequencyType, frequency: int, total: int, zone: ZoneInfo
+) -> list[PeriodData]:
+    """The cycles of `regular_cycles`, named Cycle_1, Cycle_2, ... Raises `InvalidInput` for an end that is too late."""
+    cycles = regular_cycles(start, frequency_type, frequency, total, zone)
+    return [PeriodData(f"Cycle_{number}", *bounds) for number, bounds in enumerate(cycles, 1)]
+
+
 def create_target_group(*, brand: Brand, data: GroupData, at: datetime, by: str) -> Programme:
     """Make a target group with calendar, targets, values and levels, in a constant number of statements.
 
     Raises `InvalidInput`, `ImpossibleCombination`, `NameTaken`; then nothing is made (api.md 6).
     """
-    _refuse_impossible(data)
+    refuse_impossible(data)
     try:
         with transaction.atomic():
             return _create(brand, data, at, by)
@@ -179,7 +187,8 @@ def _value_per_cycle(values: Sequence[Decimal], cycle_count: int) -> Sequence[De
     return list(values) * cycle_count if len(values) == 1 else values
 
 
-def _refuse_impossible(data: GroupData) -> None:
+def refuse_impossible(data: GroupData) -> None:
+    """Raises `InvalidInput`, `ImpossibleCombination` for what no brand may define (api.md 6)."""
     _refuse_calendar(data)
     is_streak = data.tracking_type != TrackingType.DEFAULT
     if not 1 <= len(data.targets) <= MAX_TARGETS:
