@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
 
 from enrollments.operations import set_group_active
-from targets.admin.programmes import TargetGroupAdmin
+from rewards.admin.defining import TargetGroupWithDefiningAdmin
 from targets.clock import run_at_now
 from targets.errors import DomainError
 from targets.models import TargetGroup
@@ -20,7 +20,7 @@ admin.site.unregister(TargetGroup)
 
 
 @admin.register(TargetGroup)
-class TargetGroupWithFreezingAdmin(TargetGroupAdmin):
+class TargetGroupWithFreezingAdmin(TargetGroupWithDefiningAdmin):
     change_form_template = "admin/enrollments/target_group.html"
 
     def get_urls(self) -> list[URLPattern]:
