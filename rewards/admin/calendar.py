@@ -12,6 +12,7 @@ from django import forms
 from rewards.admin.fields import AmountField, TextField
 from rewards.admin.forms import DraftForm
 from targets.calendar import closing_instant
+from targets.fields import without_trailing_zeros
 from targets.operations import PeriodData
 from targets.wording import day, instant
 
@@ -36,18 +37,19 @@ class CalendarForm(DraftForm):
 
     What was changed stays when the page goes back and forth; where the value for all was changed since, a cycle that
     just had it follows. So each value that was shown is kept beside what was typed.
+    Each of `targets` is its row, its name and the value for all cycles.
     """
 
     def __init__(
-        self, data: Mapping[str, Any], periods: Sequence[PeriodData], values: Sequence[tuple[int, Decimal]]
+        self, data: Mapping[str, Any], periods: Sequence[PeriodData], targets: Sequence[tuple[int, str, Decimal]]
     ) -> None:
         self.generated = periods
-        self.value_for_all = {row: format(value, "f") for row, value in values}
+        self.value_for_all = {row: format(without_trailing_zeros(value), "f") for row, _, value in targets}
         super().__init__(dict(self._typed(data)))
         for number, _ in enumerate(periods, 1):
             self.fields[f"cycle-{number}-name"] = TextField(max_length=100, label=f"Name of cycle {number}")
-            for row in self.value_for_all:
-                self.fields[f"cycle-{number}-value-{row}"] = AmountField(label=f"Value to reach in cycle {number}")
+            for row, target, _ in targets:
+                self.fields[f"cycle-{number}-value-{row}"] = AmountField(label=f"Value of {target} in cycle {number}")
 
     def _typed(self, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for number, period in enumerate(self.generated, 1):

@@ -90,5 +90,5 @@ def match_of(conditions: Iterable[ConditionForm]) -> dict[str, dict[str, Any]]:
 
 def _meant(conditions: Iterable[ConditionForm]) -> Iterator[tuple[str, str, ConditionForm]]:
     for form in conditions:
-        if form.is_valid() and form.cleaned_data["attribute"]:
+        if form.is_valid() and form.cleaned_data.get("attribute"):  # nothing is read of what is not judged
             yield form.cleaned_data["attribute"], NAME_OF[Comparison(form.cleaned_data["comparison"])], form

@@ -58,7 +58,7 @@ class TargetRow:
         return any(form.errors for form in self.judged)
 
     def has_conditions(self) -> bool:
-        return any(form.has_changed() for form in self.conditions)
+        return any(form["attribute"].value() or form["value"].value() for form in self.conditions)
 
 
 class LevelRow:
@@ -93,23 +93,20 @@ class Draft:
         targets, levels = self.counted("targets", 1, MAX_TARGETS), self.counted("levels", FIRST_LEVELS, MAX_LEVELS)
         self.targets = [TargetRow(number, data, is_judged=is_judged) for number in range(targets)]
         self.levels = [LevelRow(number, data, is_judged=is_judged) for number in range(levels)]
+        # One target there must be: of nothing but empty ones the first is meant.
+        self.kept_targets = [row for row in self.targets if not is_left_out(row)] or self.targets[:1]
+        self.kept_levels = [row for row in self.levels if not is_left_out(row)]
+        rows: list[TargetRow | LevelRow] = [*self.targets, *self.levels]
+        for form in (form for row in rows if row not in self.kept_rows for form in row.forms):
+            form.is_judged = False
         # With nothing typed in it a new row begins like one of a fresh page.
         if more == "target" and targets < MAX_TARGETS:
-            self.targets.append(TargetRow(targets, None))
+            self.targets.append(TargetRow(targets, None, is_judged=False))
         if more == "level" and levels < MAX_LEVELS:
-            self.levels.append(LevelRow(levels, None))
+            self.levels.append(LevelRow(levels, None, is_judged=False))
 
     def counted(self, name: str, first: int, most: int) -> int:
         return min(most, (as_id(self.data.get(name, "")) or first) if self.data is not None else first)
-
-    @cached_property
-    def kept_targets(self) -> list[TargetRow]:
-        """Those that are meant. One there must be: of nothing but empty ones the first is."""
-        return [row for row in self.targets if not is_left_out(row)] or self.targets[:1]
-
-    @cached_property
-    def kept_levels(self) -> list[LevelRow]:
-        return [row for row in self.levels if not is_left_out(row)]
 
     @property
     def kept_rows(self) -> list[TargetRow | LevelRow]:
@@ -148,7 +145,9 @@ class Draft:
 
     @cached_property
     def calendar(self) -> CalendarForm:
-        values = [(row.number, row.form.cleaned_data["value"]) for row in self.kept_targets]
+        values = [
+            (row.number, row.form.cleaned_data["name"], row.form.cleaned_data["value"]) for row in self.kept_targets
+        ]
         return CalendarForm(self.data or {}, self.periods, values)
 
     def definition(self) -> Definition:

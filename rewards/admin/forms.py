@@ -87,10 +87,8 @@ class ProgrammeForm(DraftForm):
         widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
         help_text="The first day of the first cycle.",
     )
-    length = forms.IntegerField(
-        label="A cycle lasts", min_value=1, max_value=2**31 - 1, initial=1, help_text="A quarter is three months."
-    )
-    unit = forms.ChoiceField(label="Unit of the length", choices=UNITS, initial=FrequencyType.MONTHLY)
+    length = forms.IntegerField(label="A cycle lasts", min_value=1, max_value=2**31 - 1, initial=1)
+    unit = forms.ChoiceField(label="Unit", choices=UNITS, initial=FrequencyType.MONTHLY)
     cycle_count = forms.IntegerField(label="How many cycles?", min_value=1, help_text="One follows the other.")
     late_days = forms.IntegerField(
         min_value=0,

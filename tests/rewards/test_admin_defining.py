@@ -2,10 +2,8 @@
 
 import pytest
 
-from rewards.models import Reward
-from targets.models import Cycle, StreakLevel, Target, TargetGroup, TargetValue
 from tests.enrollments.admin_scene import sandbox
-from tests.rewards.defining_scene import ADD, create, marketing, press, sent_by, streak, target, typed
+from tests.rewards.defining_scene import ADD, create, marketing, press, streak, typed
 
 pytestmark = pytest.mark.django_db
 
