@@ -173,6 +173,7 @@ X_FRAME_OPTIONS = "DENY"
 MAX_BODY_BYTES = 1024 * 1024
 MAX_BULK_BODY_BYTES = 16 * MAX_BODY_BYTES
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BULK_BODY_BYTES  # our own limit comes first
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # the page that defines a programme sends each value of each cycle
 MAX_CYCLES = env.int("MAX_CYCLES", default=100)
 if not 1 <= MAX_CYCLES <= 1000:  # what the tables can hold: targets.models.programme
     raise ImproperlyConfigured(f"MAX_CYCLES is from 1 to 1000, not {MAX_CYCLES}.")

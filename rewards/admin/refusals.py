@@ -8,7 +8,7 @@ from django.db import models
 
 from rewards.admin.draft import Draft, LevelRow, TargetRow
 from targets.enums import Allocation, Entity, EvaluationType, Kpi, TrackingType
-from targets.errors import DomainError
+from targets.errors import DomainError, ImpossibleCombination
 
 PROGRAMME_FIELDS = {
     "name": "name",
@@ -68,6 +68,9 @@ def show_refusal(draft: Draft, error: DomainError) -> None:
         form.add_error(name, message)
     elif (period_path := PERIOD_PATH.match(path)) is not None:
         draft.calendar.add_error(f"cycle-{int(period_path[1]) + 1}-name", message)
+    elif path == "streaks" and isinstance(error, ImpossibleCombination):
+        for row in draft.kept_levels:
+            row.form.add_error("left_out", message)
     elif path in PROGRAMME_FIELDS:
         draft.programme.add_error(PROGRAMME_FIELDS[path], message)
     else:

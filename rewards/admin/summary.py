@@ -66,7 +66,7 @@ def levels(group: GroupData, rewards: list[RewardData | None]) -> list[str]:
 def reaching(target: TargetData) -> str:
     """“reaching 3 activities of “purchase””"""
     lowest, highest = min(target.values), max(target.values)
-    value = amount(lowest) if lowest == highest else f"{amount(lowest)} to {amount(highest)} (see the table)"
+    value = amount(lowest) if lowest == highest else f"{amount(lowest)} to {amount(highest)}"
     of = f" of “{target.event_name}”" if target.event_name else ""
     is_one = lowest == highest == 1
     measured = {
@@ -77,7 +77,8 @@ def reaching(target: TargetData) -> str:
         Kpi.VISIT: f"{value} {'day' if is_one else 'days'} with an activity{of}",
         Kpi.EVENT_ATTRIBUTE: f"{value} as the sum of “{target.attribute_name}”{of}",
     }[target.kpi]
-    return f"reaching {measured}{conditions(target.match)}"
+    differing = "" if lowest == highest else " (see the table)"
+    return f"reaching {measured}{differing}{conditions(target.match)}"
 
 
 def conditions(match: Mapping[str, Mapping[str, Any]]) -> str:

@@ -55,6 +55,19 @@ def target(number: int, **changes: str) -> dict[str, str]:
     return {f"target-{number}-{name}": value for name, value in fields.items()}
 
 
+def condition(number: int, attribute: str, comparison: str, value: str) -> dict[str, str]:
+    fields = {"attribute": attribute, "comparison": comparison, "value": value}
+    return {f"target-0-condition-{number}-{name}": text for name, text in fields.items()}
+
+
+def untouched_target(number: int) -> dict[str, str]:
+    """What a browser sends of a target in which nothing was typed."""
+    reward = {"reward-kind": "", "reward-name": "", "reward-value": "", "reward-payload": ""}
+    fields = {"name": "", "kpi": "COUNT", "entity": "TRANSACTION", "value": "", "allocation": "IMMEDIATE"} | reward
+    fields |= {f"condition-{row}-comparison": "text" for row in range(4)}
+    return {f"target-{number}-{name}": text for name, text in fields.items()}
+
+
 def level(number: int, count: int, name: str, **changes: str) -> dict[str, str]:
     fields = {"count": str(count), "name": name} | {key.replace("__", "-"): value for key, value in changes.items()}
     return {f"level-{number}-{name}": value for name, value in fields.items()}
