@@ -67,7 +67,9 @@ class TargetGroupWithDefiningAdmin(TargetGroupAdmin):
 
     def form_page(self, request: HttpRequest, draft: Draft) -> HttpResponse:
         carried = [(name, value) for name, value in request.POST.items() if name.startswith(OF_CALENDAR)]
-        return self.page(request, "admin/rewards/define.html", draft, {"carried": carried})
+        return self.page(
+            request, "admin/rewards/define.html", draft, {"title": "Define a programme", "carried": carried}
+        )
 
     def preview_page(self, request: HttpRequest, draft: Draft, summary: list[str]) -> HttpResponse:
         """`summary` is empty where a name or a value in the table is wrong: that comes first."""
@@ -78,6 +80,7 @@ class TargetGroupWithDefiningAdmin(TargetGroupAdmin):
         ]
         late_days = draft.programme.cleaned_data["late_days"]
         context = {
+            "title": "Preview of the programme",
             "carried": carried + draft.calendar.shown(),
             "summary": summary,
             "lines": draft.calendar.lines(draft.zone, late_days, brand_now(draft.brand)),
@@ -90,7 +93,6 @@ class TargetGroupWithDefiningAdmin(TargetGroupAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": "Define a programme",
             "draft": draft,
             **context,
         }
