@@ -60,7 +60,7 @@ class TargetGroupWithDefiningAdmin(TargetGroupAdmin):
 
     def to_group(self, request: HttpRequest, group: TargetGroup) -> HttpResponse:
         """The page of what was made, where it may be seen."""
-        self.message_user(request, f"{group} was created. Customers can be enrolled in it now.")
+        self.message_user(request, f"{group} was created.")
         if self.has_view_permission(request):
             return HttpResponseRedirect(reverse("admin:targets_targetgroup_change", args=[group.pk]))
         return HttpResponseRedirect(reverse("admin:index"))
