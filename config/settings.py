@@ -173,7 +173,7 @@ X_FRAME_OPTIONS = "DENY"
 MAX_BODY_BYTES = 1024 * 1024
 MAX_BULK_BODY_BYTES = 16 * MAX_BODY_BYTES
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BULK_BODY_BYTES  # our own limit comes first
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # a page of the admin that edits many cycles of many targets
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # pages of the admin send each value of each cycle of a programme
 MAX_CYCLES = env.int("MAX_CYCLES", default=100)
 if not 1 <= MAX_CYCLES <= 1000:  # what the tables can hold: targets.models.programme
     raise ImproperlyConfigured(f"MAX_CYCLES is from 1 to 1000, not {MAX_CYCLES}.")

@@ -15,7 +15,7 @@ from targets.errors import ImpossibleCombination, InvalidInput
 from targets.exact_json import ExactJSONEncoder
 from targets.fields import THREE_PLACES
 from targets.models import MAX_VALUE, Brand, Cycle, StreakLevel, Target
-from targets.operations import GroupData, Programme, create_target_group
+from targets.operations import GroupData, Programme, create_target_group, refuse_target_group
 
 LONGEST_NAME = 200
 LONGEST_PAYLOAD = 10_000  # characters of JSON: each grant keeps a copy
@@ -92,6 +92,19 @@ def define_programme(
             for each in promises
         )
         return programme
+
+
+def refuse_programme(
+    *,
+    brand: Brand,
+    group: GroupData,
+    rewards: Sequence[RewardData | None],
+    level_rewards: Sequence[RewardData | None],
+    at: datetime,
+) -> None:
+    """Raise what `define_programme` would raise at `at`, naming the very field. Writes nothing."""
+    _refuse_wrong_rewards(group, rewards, [()] * len(rewards), level_rewards)
+    refuse_target_group(brand=brand, data=group, at=at)
 
 
 def new_reward(

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 from enrollments.admin.edit_form import EditForm
 from enrollments.enums import Source
 from enrollments.operations import edit_programme, preview_edit, programme_state
-from targets.admin.programmes import TargetGroupAdmin
+from rewards.admin.defining import TargetGroupWithDefiningAdmin
 from targets.clock import brand_now, run_at_now
 from targets.errors import ChangedMeanwhile, DomainError
 from targets.models import TargetGroup
@@ -20,7 +20,7 @@ BEGUN_MEANWHILE = "The programme has gone on since this page was opened: this is
 NOTHING = "Nothing is changed yet."
 
 
-class EditingProgrammes(TargetGroupAdmin):
+class EditingProgrammes(TargetGroupWithDefiningAdmin):
     """The button on a programme, and the pages behind it."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -55,7 +55,7 @@ class EditingProgrammes(TargetGroupAdmin):
             return self.edit_page(request, group, form, str(error))
         else:
             if changes:
-                return self.preview_page(request, group, form, changes)
+                return self.edit_preview_page(request, group, form, changes)
             return self.edit_page(request, group, form, NOTHING)
         return self.edit_page(request, group, form)
 
@@ -77,16 +77,18 @@ class EditingProgrammes(TargetGroupAdmin):
         return HttpResponseRedirect(reverse("admin:targets_targetgroup_change", args=[group.pk]))
 
     def edit_page(self, request: HttpRequest, group: TargetGroup, form: EditForm, refusal: str = "") -> HttpResponse:
-        return self.page(request, group, "edit_programme.html", f"Edit {group}", form=form, refusal=refusal)
+        return self.edit_frame(request, group, "edit_programme.html", f"Edit {group}", form=form, refusal=refusal)
 
-    def preview_page(
+    def edit_preview_page(
         self, request: HttpRequest, group: TargetGroup, form: EditForm, changes: list[Change]
     ) -> HttpResponse:
         """With all that was typed in hidden fields, so that what is confirmed is what is shown."""
         typed = [(name, request.POST[name]) for name in ("seen", *form.fields) if name in request.POST]
-        return self.page(request, group, "edit_preview.html", f"Edit {group}: look again", typed=typed, changes=changes)
+        return self.edit_frame(
+            request, group, "edit_preview.html", f"Edit {group}: look again", typed=typed, changes=changes
+        )
 
-    def page(
+    def edit_frame(
         self, request: HttpRequest, group: TargetGroup, template: str, title: str, **context: object
     ) -> HttpResponse:
         request.current_app = self.admin_site.name  # as Django's own admin views do

@@ -13,9 +13,9 @@ from enrollments.admin.states import state, with_last_stay
 from enrollments.admin.unenrolling import Unenrolling
 from enrollments.models import Participation, Receipt, Stay
 from enrollments.standing import Standing, standings
-from enrollments.templatetags.enrolments import day
 from targets.admin.lists import CustomerSearch, ReadOnlyAdmin, TargetGroupFilter
 from targets.clock import brand_now
+from targets.wording import day
 
 MOST_RECEIPTS = 100
 

@@ -7,9 +7,9 @@ from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from enrollments.models import Participation, Stay
-from enrollments.templatetags.enrolments import day, instant
 from targets.clock import brand_now
 from targets.models import Cycle
+from targets.wording import day, instant
 
 
 def with_last_stay(participations: QuerySet[Participation]) -> QuerySet[Participation]:

@@ -1,35 +1,25 @@
 """How the admin writes instants, days, amounts and cycles: in the programme's time zone, for people."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo
 
 from django import template
-from django.utils.dateformat import format as date_format
-from django.utils.timezone import localtime
 
 from enrollments.receipts import CycleLine
 from enrollments.standing import CycleStanding
 from targets.models import Cycle
 from targets.operations import Change
+from targets.wording import amount, day, instant
 
 Line = TypeVar("Line", CycleLine, CycleStanding)
 
 register = template.Library()
 
 
-@register.filter
-def instant(at: datetime | None, zone: str) -> str:
-    """3 Jan 2026, 14:30 on the wall clock of the zone; the page names the zone."""
-    return date_format(localtime(at, ZoneInfo(zone)), "j M Y, H:i") if at else ""
-
-
-@register.filter
-def day(at: datetime, zone: str) -> str:
-    """3 Jan 2026 on the calendar of the zone."""
-    return date_format(localtime(at, ZoneInfo(zone)), "j M Y")
+register.filter(instant)
+register.filter(day)
+register.filter(amount)
 
 
 @register.filter
@@ -48,15 +38,6 @@ def days(cycle: Cycle, zone: str) -> str:
 def change_words(change: dict[str, Any]) -> str:
     """One line of a programme's history: what, and from what to what."""
     return str(Change(**change))
-
-
-@register.filter
-def amount(value: Decimal | None) -> str:
-    """Without zeros that say nothing: 2, 2.5, 1,000,000."""
-    if value is None:
-        return ""
-    text = f"{value:,.3f}"
-    return text.rstrip("0").rstrip(".")
 
 
 @register.filter

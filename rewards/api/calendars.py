@@ -9,11 +9,11 @@ from django.conf import settings
 from rest_framework import serializers
 
 from targets.answers import Notice
-from targets.calendar import boundary, last_second, regular_cycles
+from targets.calendar import boundary, last_second
 from targets.enums import EvaluationType, FrequencyType
 from targets.errors import ImpossibleCombination, InvalidInput, WarningCode
 from targets.fields import TextField
-from targets.operations import PeriodData
+from targets.operations import PeriodData, regular_periods, unbound_periods
 
 # Published bodies send these for a calendar that is gone through once.
 RECURS_NOT = (None, -1, 0, 1)
@@ -157,7 +157,7 @@ def names_of(body: Mapping[str, Any], window: EvaluationType) -> tuple[list[Peri
     total = body["totalPeriods"]
     if not periods and (total is None or not 1 <= total <= settings.MAX_CYCLES):
         raise InvalidInput(f"Say how many periods there are to be: 1 to {settings.MAX_CYCLES}.", field="totalPeriods")
-    periods = periods or [PeriodData(f"Cycle_{number}") for number in range(1, total + 1)]
+    periods = periods or unbound_periods(total)
     if total not in (None, len(periods)):
         raise InvalidInput(
             f"{len(periods)} periods were sent: leave totalPeriods out, or the periods.", field="totalPeriods"
@@ -192,14 +192,13 @@ def _generated(body: Mapping[str, Any], zone: ZoneInfo) -> tuple[list[PeriodData
             field="targetCycleStartDate",
         )
     start, differs = boundary(body["targetCycleStartDate"], zone, is_end=False, field="targetCycleStartDate")
-    cycles = regular_cycles(
+    periods = regular_periods(
         start.astimezone(zone).date(),
         FrequencyType(body["frequencyType"]),
         body["frequency"],
         body["totalPeriods"],
         zone,
     )
-    periods = [PeriodData(f"Cycle_{number}", *bounds) for number, bounds in enumerate(cycles, 1)]
     return periods, [_offset_ignored("targetCycleStartDate", zone)] if differs else []
 
 

@@ -1,5 +1,6 @@
 from targets.operations.brands import BrandMade, create_brand
 from targets.operations.customers import MOST_CUSTOMERS, CustomerData, put_customer, put_customers
+from targets.operations.foreseeing import refuse_target_group
 from targets.operations.history import Author, Change, record_change
 from targets.operations.programmes import (
     MAX_LATE_DAYS,
@@ -10,6 +11,8 @@ from targets.operations.programmes import (
     Programme,
     TargetData,
     create_target_group,
+    regular_periods,
+    unbound_periods,
 )
 
 __all__ = [
@@ -30,4 +33,7 @@ __all__ = [
     "put_customer",
     "put_customers",
     "record_change",
+    "refuse_target_group",
+    "regular_periods",
+    "unbound_periods",
 ]

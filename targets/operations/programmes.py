@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -100,6 +100,19 @@ REFUSAL_OF_CONSTRAINT: dict[str, DomainError] = {
 }
 
 
+def regular_periods(
+    start: date, frequency_type: FrequencyType, frequency: int, total: int, zone: ZoneInfo
+) -> list[PeriodData]:
+    """The cycles of `regular_cycles`, named Cycle_1, Cycle_2, ... Raises `InvalidInput` for an end that is too late."""
+    cycles = regular_cycles(start, frequency_type, frequency, total, zone)
+    return [PeriodData(f"Cycle_{number}", *bounds) for number, bounds in enumerate(cycles, 1)]
+
+
+def unbound_periods(total: int) -> list[PeriodData]:
+    """The cycles of calendars that are each customer's own, named likewise."""
+    return [PeriodData(f"Cycle_{number}") for number in range(1, total + 1)]
+
+
 def create_target_group(
     *, brand: Brand, data: GroupData, at: datetime, by: str, source: str = "", request_id: str = ""
 ) -> Programme:
@@ -107,7 +120,7 @@ def create_target_group(
 
     Raises `InvalidInput`, `ImpossibleCombination`, `NameTaken`; then nothing is made (api.md 6).
     """
-    _refuse_impossible(data, at)
+    refuse_impossible(data, at)
     try:
         with transaction.atomic():
             programme = _create(brand, data, at, by)
@@ -188,7 +201,8 @@ def _value_per_cycle(values: Sequence[Decimal], cycle_count: int) -> Sequence[De
     return list(values) * cycle_count if len(values) == 1 else values
 
 
-def _refuse_impossible(data: GroupData, at: datetime) -> None:
+def refuse_impossible(data: GroupData, at: datetime) -> None:
+    """Raises `InvalidInput`, `ImpossibleCombination` for what no brand may define (api.md 6)."""
     is_streak = data.tracking_type != TrackingType.DEFAULT
     if not 1 <= len(data.periods) <= settings.MAX_CYCLES:
         raise InvalidInput(f"A target group has 1 to {settings.MAX_CYCLES} periods.", field="periods")

@@ -136,7 +136,8 @@ def test_history_and_programmes_can_be_neither_added_nor_changed_nor_deleted(chi
     ]
     deleted = chief.post(address(name), {"action": "delete_selected", "_selected_action": [row], "post": "yes"})
 
-    assert statuses == [403, 403, 403, 403]
+    adding = 200 if name == "TargetGroup" else 403  # a page of its own, which marks what is missing
+    assert statuses == [adding, adding, 403, 403]
     assert deleted.status_code in (200, 302)  # no such action: the list again
     assert list(MODELS[name].objects.order_by("pk").values()) == before
 

@@ -1,0 +1,3 @@
+from rewards.admin import ledger
+
+__all__ = ["ledger"]

@@ -1,0 +1,26 @@
+"""How the admin writes instants, days and amounts, for people."""
+
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django.utils.dateformat import format as date_format
+from django.utils.timezone import localtime
+
+
+def instant(at: datetime | None, zone: str) -> str:
+    """3 Jan 2026, 14:30 on the wall clock of the zone."""
+    return date_format(localtime(at, ZoneInfo(zone)), "j M Y, H:i") if at else ""
+
+
+def day(at: datetime, zone: str) -> str:
+    """3 Jan 2026 on the calendar of the zone."""
+    return date_format(localtime(at, ZoneInfo(zone)), "j M Y")
+
+
+def amount(value: Decimal | None) -> str:
+    """Without zeros that say nothing: 2, 2.5, 1,000,000."""
+    if value is None:
+        return ""
+    text = f"{value:,.3f}"
+    return text.rstrip("0").rstrip(".")
