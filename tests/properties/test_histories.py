@@ -143,7 +143,7 @@ class Histories(RuleBasedStateMachine):
 
     def start_cycle(self, pair: Pair) -> Cycle | None:
         """The running cycle; in a gap the next, when it has begun."""
-        cycle = pair.definition.programme.running_or_next(self.world.now)
+        cycle = pair.reference.calendar.running_or_next(self.world.now)
         if cycle is not None:
             self.world.now = max(self.world.now, cycle.starts_at)
         return cycle
