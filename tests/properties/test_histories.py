@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -20,7 +20,7 @@ from hypothesis.stateful import (
 
 from enrollments.integrity import all_violations
 from enrollments.operations import ActivityData
-from tests.properties.programme import Cycle
+from tests.properties.programme import NOT_YET, Cycle
 from tests.properties.strategies import ATTRIBUTE, COUNTING, DAY, EVENT_NAMES, INSTANT, NEAR, Setting, settings
 from tests.properties.world import Pair, World
 
@@ -128,7 +128,7 @@ class Histories(RuleBasedStateMachine):
             if cycle is not None and is_reached:
                 self.reach(pair, cycle)
             if cycle is not None:
-                self.world.now = cycle.ends_at
+                self.let_come(pair.reference.calendar.cycles[cycle.number - 1].ends_at)
         cycle = self.start_cycle(pair)
         if cycle is None:
             return
@@ -138,15 +138,20 @@ class Histories(RuleBasedStateMachine):
         elif then == "bring back":
             self.deliver(pair, EVENT_NAMES[0], -cycle.target_value, timedelta(0))
         else:
-            self.world.now = cycle.closes_at
+            self.let_come(pair.reference.calendar.cycles[cycle.number - 1].closes_at)
             self.world.close(at_most=None)
 
     def start_cycle(self, pair: Pair) -> Cycle | None:
         """The running cycle; in a gap the next, when it has begun."""
         cycle = pair.reference.calendar.running_or_next(self.world.now)
         if cycle is not None:
-            self.world.now = max(self.world.now, cycle.starts_at)
+            self.let_come(cycle.starts_at)
         return cycle
+
+    def let_come(self, instant: datetime) -> None:
+        """Time passes until then, unless the instant is not known yet."""
+        if instant != NOT_YET:
+            self.world.now = max(self.world.now, instant)
 
     def reach(self, pair: Pair, cycle: Cycle) -> None:
         """As many activities as the cycle asks for; visits on as many days, while it runs."""
@@ -154,7 +159,8 @@ class Histories(RuleBasedStateMachine):
         for _ in range(int(cycle.target_value) if kpi in COUNTING else 1):
             self.deliver(pair, EVENT_NAMES[0], cycle.target_value, timedelta(0))
             if kpi == "VISIT":
-                self.world.now = max(self.world.now, min(self.world.now + DAY, cycle.ends_at - INSTANT))
+                ends_at = pair.reference.calendar.cycles[cycle.number - 1].ends_at
+                self.let_come(min(self.world.now + DAY, ends_at - INSTANT))
 
     @rule(
         who=WHO,
