@@ -18,6 +18,7 @@ class CycleState:
 
     value: Decimal
     target_value: Decimal
+    allocation: Allocation
     achieved_at: datetime | None
     is_granted: bool
 
@@ -39,7 +40,6 @@ def decide_leave(
     first_cycle: int,
     running_cycle: int,
     running: CycleState,
-    allocation: Allocation,
     is_rewarded: bool,
 ) -> Leave:
     """Leave in `running_cycle`, the first cycle that ends after `at` (domain.md 5).
@@ -59,15 +59,15 @@ def decide_leave(
     elif running_cycle < end_cycle:
         verdict = Verdict.KEPT
     else:
-        verdict = verdict_of_left_cycle(running, allocation, is_rewarded)
+        verdict = verdict_of_left_cycle(running, is_rewarded)
     return Leave(end_cycle, left_at, leaves_after, verdict)
 
 
-def verdict_of_left_cycle(cycle: CycleState, allocation: Allocation, is_rewarded: bool) -> Verdict:
+def verdict_of_left_cycle(cycle: CycleState, is_rewarded: bool) -> Verdict:
     """What becomes of the reward of a cycle that is left. A given reward is never taken back."""
     if cycle.is_granted:
         return Verdict.LEFT_REWARD_KEPT
-    if allocation == Allocation.PERIOD_END and is_rewarded and cycle.value >= cycle.target_value:
+    if cycle.allocation == Allocation.PERIOD_END and is_rewarded and cycle.value >= cycle.target_value:
         return Verdict.LEFT_REWARD_FORFEITED
     return Verdict.LEFT
 

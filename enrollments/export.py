@@ -54,6 +54,8 @@ def _enrolments(customer: Customer) -> Iterator[dict[str, Any]]:
             yield _where(each) | {
                 "firstEnrolledAt": each.first_enrolled_at,
                 "changedAt": each.changed_at,
+                "ownCalendarBeganAt": each.anchored_at,
+                "ownCalendarClosedThrough": each.closed_through,
                 "run": each.run_number,
                 "runs": [{"number": run.number, "startedAt": run.started_at} for run in each.runs.all()],
                 "stays": [
@@ -64,6 +66,7 @@ def _enrolments(customer: Customer) -> Iterator[dict[str, Any]]:
                         "enrolledAt": stay.enrolled_at,
                         "leftAt": stay.left_at,
                         "leavesAfterCycle": stay.leaves_after,
+                        "leavesAt": stay.leaves_at,
                     }
                     for stay in each.stays.all()
                 ],

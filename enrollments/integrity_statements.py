@@ -106,9 +106,14 @@ STATEMENTS = {
                format('period %%s achieved, no grant', progress.cycle_number) AS detail
           FROM enrollments_progress progress
           JOIN enrollments_participation participation ON participation.id = progress.participation_id
-          JOIN targets_target target ON target.id = participation.target_id AND target.allocation = 'IMMEDIATE'
+          JOIN targets_target target ON target.id = participation.target_id
           JOIN targets_targetgroup target_group
             ON target_group.id = target.target_group_id AND target_group.tracking_type = 'DEFAULT'
+          JOIN targets_cycle cycle
+            ON cycle.target_group_id = target_group.id AND cycle.number = progress.cycle_number
+          JOIN targets_targetvalue target_value
+            ON target_value.target_id = target.id AND target_value.cycle_id = cycle.id
+           AND target_value.allocation = 'IMMEDIATE'
           JOIN rewards_reward reward ON reward.target_id = target.id AND reward.level_id IS NULL
            AND reward.created_at <= progress.achieved_at
            AND (reward.retired_at IS NULL OR reward.retired_at > progress.achieved_at)
@@ -192,10 +197,10 @@ STATEMENTS = {
                format('period %%s paid at %%s, value %%s, no grant', cycle.number, cycle.paid_at, progress.value)
                  AS detail
           FROM targets_cycle cycle
-          JOIN targets_target target
-            ON target.target_group_id = cycle.target_group_id AND target.allocation = 'PERIOD_END'
+          JOIN targets_target target ON target.target_group_id = cycle.target_group_id
           JOIN targets_targetvalue target_value
             ON target_value.target_id = target.id AND target_value.cycle_id = cycle.id
+           AND target_value.allocation = 'PERIOD_END'
           JOIN rewards_reward reward ON reward.target_id = target.id AND reward.level_id IS NULL
            AND reward.created_at <= cycle.closed_at
            AND (reward.retired_at IS NULL OR reward.retired_at > cycle.paid_at)

@@ -1,10 +1,12 @@
 """Locks, in the one order in which they are taken: customer, participation, calendar, cycle (domain.md 3)."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, F, OuterRef
 
+from enrollments.calendars import filled, own_calendar
 from enrollments.models import Participation
 from targets.errors import CustomerNotFound, StaleInstant
 from targets.models import Customer, Cycle, Target, TargetGroup
@@ -73,32 +75,40 @@ def bar_calendar(target_group: TargetGroup | int) -> None:
     _advisory("pg_advisory_xact_lock", target_group)
 
 
-def share_running_cycle(target: Target, at: datetime, *, even_if_inactive: bool = False) -> Cycle | None:
+def share_running_cycle(
+    target: Target, participation: Participation | None, at: datetime, *, even_if_inactive: bool = False
+) -> Cycle | None:
     """The first cycle that ends after `at`, with the calendar shared; None when the programme is over.
 
+    In a calendar of his own it is that of `participation`, locked, or of somebody who has none yet.
     Raises `StaleInstant` if that cycle or a later one was closed: then `at` lies in a past that has been paid.
     Raises `TargetGroupNotFound` or `TargetNotFound` if either was made inactive since the door looked.
     """
     group_id = target.target_group_id
     share_calendar(group_id)
-    closed = Cycle.objects.filter(target_group=group_id, number__gte=OuterRef("number"), closed_at__isnull=False)
-    cycle = (
-        Cycle.objects.filter(target_group=group_id, ends_at__gt=at)
-        .annotate(
-            is_past=Exists(closed),
-            is_group_active=F("target_group__is_active"),
-            is_target_active=Exists(Target.objects.filter(pk=target.pk, is_active=True)),
-        )
-        .order_by("ends_at")
-        .first()
+    cycles = Cycle.objects.filter(target_group=group_id).annotate(
+        is_group_active=F("target_group__is_active"),
+        is_target_active=Exists(Target.objects.filter(pk=target.pk, is_active=True)),
     )
-    if cycle is None:
-        return None
-    if not even_if_inactive:
-        refuse_inactive(target, is_group_active=cycle.is_group_active, is_target_active=cycle.is_target_active)
-    if cycle.is_past:
+    if target.target_group.has_own_calendars:
+        calendar = own_calendar(target.target_group, participation)
+        own = cycles.filter(number=calendar.running_or_next(at) or 0).first()
+        _refuse_frozen(target, own, even_if_inactive)
+        if own is not None and own.number <= calendar.closed_through:
+            raise StaleInstant(at)
+        return None if own is None else filled(own, calendar)
+    closed = Cycle.objects.filter(target_group=group_id, number__gte=OuterRef("number"), closed_at__isnull=False)
+    cycle = cycles.filter(ends_at__gt=at).annotate(is_past=Exists(closed)).order_by("ends_at").first()
+    _refuse_frozen(target, cycle, even_if_inactive)
+    if cycle is not None and cycle.is_past:
         raise StaleInstant(at)
     return cycle
+
+
+def _refuse_frozen(target: Target, cycle: Any, even_if_inactive: bool) -> None:
+    """`cycle` tells in what it was annotated with; where there is none the programme is over for everybody."""
+    if cycle is not None and not even_if_inactive:
+        refuse_inactive(target, is_group_active=cycle.is_group_active, is_target_active=cycle.is_target_active)
 
 
 def _advisory(function: str, target_group: TargetGroup | int) -> None:

@@ -26,6 +26,16 @@ class Participation(models.Model):
     run_number = models.PositiveSmallIntegerField(default=1, help_text="The current run.")
     first_enrolled_at = models.DateTimeField()
     changed_at = models.DateTimeField(help_text="Instant of the last change; the next one is never before it.")
+    # Of CYCLIC_WINDOW only: see enrollments/calendars.py.
+    anchored_at = models.DateTimeField(
+        null=True, blank=True, help_text="Where the customer's own calendar begins: his first activity. Never moves."
+    )
+    closed_through = models.PositiveSmallIntegerField(
+        default=0, help_text="The cycles of his own calendar up to this one are closed and paid."
+    )
+    closes_next_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the next cycle of his own calendar closes."
+    )
 
     class Meta:
         verbose_name = "enrolment"  # as people call it
@@ -37,6 +47,18 @@ class Participation(models.Model):
             models.CheckConstraint(
                 condition=Q(changed_at__gte=F("first_enrolled_at")),
                 name="participation_changed_after_enrolling",
+            ),
+            models.CheckConstraint(
+                condition=Q(anchored_at__isnull=False) | Q(closed_through=0, closes_next_at=None),
+                name="participation_closes_what_has_begun",
+            ),
+        ]
+        indexes = [
+            # close_cycles: who has a cycle of his own to close. Those whose calendar has ended leave it.
+            models.Index(
+                fields=["brand", "closes_next_at"],
+                name="participation_due",
+                condition=Q(closes_next_at__isnull=False),
             ),
         ]
         permissions = [
@@ -72,6 +94,7 @@ class Stay(models.Model):
 
     Open: neither end_cycle nor left_at nor leaves_after. Scheduled: end_cycle and leaves_after; he is out from
     the end of cycle `leaves_after` on, without anybody doing anything. Left: end_cycle and left_at.
+    In a calendar of his own `leaves_at` is that end, as soon as it is known.
     """
 
     participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="stays")
@@ -81,6 +104,7 @@ class Stay(models.Model):
     enrolled_at = models.DateTimeField()
     left_at = models.DateTimeField(null=True, blank=True)
     leaves_after = models.PositiveSmallIntegerField(null=True, blank=True)
+    leaves_at = models.DateTimeField(null=True, blank=True)
     leave_receipt = models.OneToOneField(
         "Receipt", null=True, blank=True, on_delete=models.PROTECT, related_name="ended_stay"
     )
@@ -123,6 +147,9 @@ class Stay(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(left_at=None) | Q(left_at__gte=F("enrolled_at")), name="stay_left_after_enrolling"
+            ),
+            models.CheckConstraint(
+                condition=Q(leaves_at=None) | Q(leaves_after__isnull=False), name="stay_leaves_as_scheduled"
             ),
             # Participation and cycle in one range of numbers, so that core GiST can hold it. An empty stay is an
             # empty range and overlaps nothing.
@@ -298,6 +325,7 @@ class Receipt(models.Model):
     running_value = models.DecimalField(max_digits=SUM_DIGITS, decimal_places=3, null=True, blank=True)
     running_verdict = models.CharField(max_length=24, blank=True, choices=Verdict.choices)
     running_achieved_at = models.DateTimeField(null=True, blank=True)
+    anchored_at = models.DateTimeField(null=True, blank=True, help_text="Where his own calendar began, if it had.")
     ignored_fields = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     # Feeds are read in order of (transaction, id): see docs/architecture.md, "Feeds".
     transaction_id = models.BigIntegerField(editable=False, db_default=TransactionId())

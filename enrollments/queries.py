@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -6,26 +6,38 @@ from decimal import Decimal
 from enrollments.decisions import CycleState, shown_count
 from enrollments.models import Participation, Progress, Stay
 from rewards.models import Grant, Reward
-from targets.enums import TrackingType
+from targets.enums import Allocation, TrackingType
 from targets.models import Cycle, Target, TargetValue
 from targets.queries import ended_while_inactive
 
 
-def out_since(stay: Stay, cycle_ends: dict[int, datetime]) -> datetime | None:
-    """The instant from which he is out: of leaving, or the end of the cycle for a scheduled leave."""
-    return stay.left_at if stay.leaves_after is None else cycle_ends[stay.leaves_after]
+def out_since(stay: Stay, cycle_ends: Mapping[int, datetime | None]) -> datetime | None:
+    """The instant from which he is out: of leaving, or the end of the cycle for a scheduled leave.
+
+    None while no leave is decided, or nobody knows when that cycle of his own calendar will end. `cycle_ends`: of the
+    calendar that is the same for everybody.
+    """
+    if stay.leaves_after is None:
+        return stay.left_at
+    return stay.leaves_at or cycle_ends.get(stay.leaves_after)
 
 
-def scheduled_end(leaves_after: int, target: Target) -> datetime:
-    """The end of the cycle after which a scheduled leave takes effect."""
-    return Cycle.objects.values_list("ends_at", flat=True).get(target_group=target.target_group_id, number=leaves_after)
+def scheduled_end(stay: Stay, target: Target) -> datetime | None:
+    """When the scheduled leave takes effect; None while nobody knows when that cycle of his own calendar will end."""
+    if target.target_group.has_own_calendars:
+        return stay.leaves_at
+    cycles = Cycle.objects.filter(target_group=target.target_group_id, number=stay.leaves_after or 0)
+    return cycles.values_list("ends_at", flat=True).get()
 
 
 def is_current(stay: Stay, target: Target, at: datetime) -> bool:
     """Whether he counts as enrolled by this stay at `at`: open, or its scheduled leave lies ahead."""
     if stay.end_cycle is None:
         return True
-    return stay.leaves_after is not None and at < scheduled_end(stay.leaves_after, target)
+    if stay.leaves_after is None:
+        return False
+    ends_at = scheduled_end(stay, target)
+    return ends_at is None or at < ends_at
 
 
 def promised_reward(target: Target, level_id: int | None = None) -> Reward | None:
@@ -37,12 +49,14 @@ def cycle_state(participation: Participation, target: Target, run_number: int, c
     progress = Progress.objects.filter(
         participation=participation, run_number=run_number, cycle_number=cycle.number
     ).first()
+    target_value = TargetValue.objects.get(target=target, cycle=cycle)
     granted = Grant.objects.filter(
         customer_id=participation.customer_id, target=target, cycle_number=cycle.number, level=None
     ).exists()
     return CycleState(
         value=progress.value if progress else Decimal(0),
-        target_value=TargetValue.objects.values_list("value", flat=True).get(target=target, cycle=cycle),
+        target_value=target_value.value,
+        allocation=Allocation(target_value.allocation),
         achieved_at=progress.achieved_at if progress else None,
         is_granted=granted,
     )

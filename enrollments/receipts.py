@@ -13,9 +13,11 @@ from typing import TypeVar
 
 from django.db.models import prefetch_related_objects
 
+from enrollments.calendars import CyclicCalendar, OwnCalendar, filled, own_calendar
 from enrollments.enums import LevelVerdict, ReceiptKind, Verdict
 from enrollments.models import Progress, Receipt, Stay
 from rewards.models import Grant
+from targets.enums import EvaluationType
 from targets.errors import WarningCode
 from targets.feeds import is_visible
 from targets.models import Cycle, StreakLevel, TargetValue
@@ -106,6 +108,9 @@ class _Renderer:
     def _account(self, receipt: Receipt) -> Account:
         group_id = receipt.participation.target.target_group_id
         cycles = [cycle for cycle in self.cycles[group_id] if cycle.number <= receipt.cycle_count]
+        if receipt.participation.target.target_group.has_own_calendars:
+            calendar = self._own_calendar(receipt)
+            cycles = [filled(cycle, calendar) for cycle in cycles]
         grants = self._grants_known(receipt)
         by_cycle = {grant.cycle_number: grant for grant in grants if grant.level_id is None}
         by_level = {grant.level_id: grant for grant in grants if grant.run_number == receipt.run_number}
@@ -117,6 +122,21 @@ class _Renderer:
             levels=[_level_line(level, by_level.get(level.pk)) for level in self.levels[group_id]],
             warnings=_warnings(receipt, next((line.cycle.ref_code for line in lines if is_forfeited(line)), None)),
         )
+
+    def _own_calendar(self, receipt: Receipt) -> OwnCalendar:
+        """As it was then: begun or not, and with the cycles that had been achieved."""
+        group = receipt.participation.target.target_group
+        if group.evaluation_type == EvaluationType.CYCLIC_WINDOW:
+            return CyclicCalendar(group, receipt.anchored_at)
+        running = receipt.running_cycle or 0
+        achieved_at = {
+            number: progress.achieved_at
+            for (participation_id, _, number), progress in self.progress.items()
+            if participation_id == receipt.participation_id and number < running and progress.achieved_at is not None
+        }
+        if receipt.running_achieved_at is not None:  # by a balance that came with enrolling
+            achieved_at[running] = receipt.running_achieved_at
+        return own_calendar(group, receipt.participation, achieved_at)
 
     def _grants_known(self, receipt: Receipt) -> list[Grant]:
         participation = receipt.participation
@@ -134,7 +154,7 @@ class _Renderer:
         value = achieved_at = None
         if cycle.number == receipt.running_cycle:
             value, achieved_at = receipt.running_value, receipt.running_achieved_at
-        elif cycle.closes_at <= receipt.recorded_at and stay is not None:
+        elif cycle.closes_at is not None and cycle.closes_at <= receipt.recorded_at and stay is not None:
             # It accepts nothing any more, so today's value is the value then.
             progress = self.progress.get((receipt.participation_id, stay.run_number, cycle.number))
             value, achieved_at = (progress.value, progress.achieved_at) if progress else (Decimal(0), None)

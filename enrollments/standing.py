@@ -12,13 +12,14 @@ from decimal import Decimal
 
 from django.db.models import prefetch_related_objects
 
+from enrollments.calendars import filled, own_calendar
 from enrollments.decisions import shown_count
 from enrollments.enums import LevelVerdict, Verdict
 from enrollments.models import Participation, Progress, Receipt, Stay
 from enrollments.queries import out_since
 from enrollments.receipts import grouped
 from rewards.models import Grant
-from targets.enums import TrackingType
+from targets.enums import Allocation, TrackingType
 from targets.models import Cycle, StreakLevel, TargetGroup, TargetValue
 from targets.queries import ended_while_inactive
 
@@ -32,6 +33,7 @@ class CycleStanding:
     stay: Stay | None
     progress: Progress | None
     target_value: Decimal
+    allocation: Allocation
     grant: Grant | None
 
     @property
@@ -94,7 +96,7 @@ class _Loader:
             StreakLevel.objects.filter(target_group__in=groups).order_by("target_count"), "target_group_id"
         )
         self.target_values = {
-            (each.target_id, each.cycle_id): each.value for each in TargetValue.objects.filter(target__in=targets)
+            (each.target_id, each.cycle_id): each for each in TargetValue.objects.filter(target__in=targets)
         }
         self.stays = grouped(Stay.objects.filter(participation__in=ids).order_by("pk"), "participation_id")
         self.progress = grouped(Progress.objects.filter(participation__in=ids), "participation_id")
@@ -114,13 +116,13 @@ class _Loader:
 
     def _standing(self, participation: Participation) -> Standing:
         target = participation.target
-        cycles = self.cycles[target.target_group_id]
+        cycles = self._cycles(participation)
         stays = self.stays[participation.pk]
         ends = {cycle.number: cycle.ends_at for cycle in cycles}
         left_at = {stay.pk: out_since(stay, ends) for stay in stays}
         last = stays[-1] if stays else None
         out = left_at[last.pk] if last else None
-        is_enrolled = last is not None and (last.end_cycle is None or (last.left_at is None and self.at < out))  # type: ignore[operator]  # out is known of a stay that ends
+        is_enrolled = last is not None and last.left_at is None and (out is None or self.at < out)
         scheduled = last.leaves_after if last and is_enrolled else None
         grants = [each for each in self.grants[target.pk] if each.customer_id == participation.customer_id]
         progress = {(each.run_number, each.cycle_number): each for each in self.progress[participation.pk]}
@@ -140,6 +142,18 @@ class _Loader:
             levels=levels,
         )
 
+    def _cycles(self, participation: Participation) -> list[Cycle]:
+        """With his own instants, if he has a calendar of his own."""
+        group = participation.target.target_group
+        cycles = self.cycles[group.pk]
+        if not group.has_own_calendars:
+            return cycles
+        achieved_at = {
+            each.cycle_number: each.achieved_at for each in self.progress[participation.pk] if each.achieved_at
+        }
+        calendar = own_calendar(group, participation, achieved_at)
+        return [filled(cycle, calendar) for cycle in cycles]
+
     def _cycle(
         self,
         participation: Participation,
@@ -152,8 +166,9 @@ class _Loader:
         # Left by the latest leave that he had joined before or in it.
         leaving = next((stay for stay in reversed(stays) if stay.end_cycle and stay.end_cycle <= cycle.number), None)
         stay = covering or leaving
+        target_value = self.target_values[participation.target_id, cycle.pk]
         if covering is not None:
-            verdict = Verdict.KEPT if cycle.ends_at <= self.at else Verdict.MEMBER
+            verdict = Verdict.KEPT if cycle.has_ended(self.at) else Verdict.MEMBER
         elif leaving is None:
             verdict = Verdict.NOT_MEMBER
         elif grant is not None:
@@ -165,7 +180,8 @@ class _Loader:
             verdict=verdict,
             stay=stay,
             progress=progress.get((stay.run_number, cycle.number)) if stay else None,
-            target_value=self.target_values[participation.target_id, cycle.pk],
+            target_value=target_value.value,
+            allocation=Allocation(target_value.allocation),
             grant=grant,
         )
 
@@ -196,7 +212,7 @@ class _Loader:
             missed = {
                 cycle.number
                 for cycle in cycles
-                if cycle.ends_at <= self.at
+                if cycle.has_ended(self.at)
                 and cycle.number not in achieved
                 and cycle.pk not in self.excused
                 and any(stay.run_number == run and stay.covers(cycle.number) for stay in stays)

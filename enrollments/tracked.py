@@ -31,12 +31,12 @@ WITH stay AS (
     JOIN enrollments_receipt receipt ON receipt.stay_id = stay.id AND receipt.kind IN ('ENROLLED', 'REENROLLED')
      AND receipt.participation_id = %(participation)s
   UNION ALL
-  SELECT receipt.id * 2 + 1, 'UNENROL', receipt.id::text, '', coalesce(stay.left_at, last.ends_at),
+  SELECT receipt.id * 2 + 1, 'UNENROL', receipt.id::text, '', coalesce(stay.left_at, stay.leaves_at, last.ends_at),
          receipt.recorded_at, stay.end_cycle, NULL, stay.id, 2
     FROM stay
     JOIN enrollments_receipt receipt ON receipt.id = stay.leave_receipt_id
     LEFT JOIN targets_cycle last ON last.target_group_id = %(group)s AND last.number = stay.leaves_after
-   WHERE coalesce(stay.left_at, last.ends_at) <= %(at)s
+   WHERE coalesce(stay.left_at, stay.leaves_at, last.ends_at) <= %(at)s
 )
 """
 WANTED = "FROM log WHERE %(cycle)s IS NULL OR log.cycle_number = %(cycle)s"

@@ -68,6 +68,21 @@ def _later(start: date, frequency_type: FrequencyType, units: int) -> date:
     return date(year, month, min(start.day, monthrange(year, month)[1]))
 
 
+def own_boundary(
+    anchor: datetime, frequency_type: FrequencyType, frequency: int, number: int, zone: ZoneInfo
+) -> datetime:
+    """Where cycle `number` + 1 of a calendar begun at `anchor` starts: the same local wall time, that much later.
+
+    Counted from the anchor, as `regular_cycles` counts from its start. A wall time that the clocks skip is read with
+    the offset before it, of one that comes twice the first is meant.
+    """
+    if number == 0:
+        return anchor
+    local = anchor.astimezone(zone)
+    day = _later(local.date(), frequency_type, number * frequency)
+    return datetime.combine(day, local.time().replace(fold=0), zone).astimezone(UTC)
+
+
 def boundary(text: str, zone: ZoneInfo, *, is_end: bool, field: str) -> tuple[datetime, bool]:
     """The instant of a period's start or end, and whether another offset was written than the zone has then.
 

@@ -8,7 +8,11 @@ class TrackingType(models.TextChoices):
 
 
 class EvaluationType(models.TextChoices):
+    """Whose calendar the cycles are of (domain.md 10)."""
+
     FIXED_CALENDAR_WINDOW = "FIXED_CALENDAR_WINDOW", "The same calendar for everybody"
+    CYCLIC_WINDOW = "CYCLIC_WINDOW", "Each customer's own calendar, from his first activity"
+    PERIOD_AGNOSTIC_WINDOW = "PERIOD_AGNOSTIC_WINDOW", "A cycle ends when it is achieved"
 
 
 class FrequencyType(models.TextChoices):

@@ -71,7 +71,7 @@ def make_programme(
     gap: timedelta = timedelta(0),
     tracking_type: TrackingType = TrackingType.DEFAULT,
     kpi: Kpi = Kpi.COUNT,
-    allocation: Allocation = Allocation.IMMEDIATE,
+    allocation: Allocation | list[Allocation] = Allocation.IMMEDIATE,
     target_value: Decimal | list[Decimal] = Decimal(3),
     levels: tuple[int, ...] = (),
     rewarded: bool = True,
@@ -93,9 +93,8 @@ def make_programme(
         late_days=late_days,
         counts_before_enrolment=counts_before_enrolment,
     )
-    target = Target.objects.create(
-        brand=brand, target_group=group, name=name, kpi=kpi, event_name=event_name, allocation=allocation
-    )
+    target = Target.objects.create(brand=brand, target_group=group, name=name, kpi=kpi, event_name=event_name)
+    allocations = allocation if isinstance(allocation, list) else [allocation] * cycles
     values = target_value if isinstance(target_value, list) else [target_value] * cycles
     starts = [starts_at + index * (cycle_length + gap) for index in range(cycles)]
     rows = Cycle.objects.bulk_create(
@@ -105,12 +104,14 @@ def make_programme(
             ref_code=f"c{number}",
             starts_at=start,
             ends_at=start + cycle_length,
+            late_days=late_days,
             closes_at=start + cycle_length + timedelta(days=late_days),
         )
         for number, start in enumerate(starts, 1)
     )
     TargetValue.objects.bulk_create(
-        TargetValue(target=target, cycle=cycle, value=value) for cycle, value in zip(rows, values, strict=True)
+        TargetValue(target=target, cycle=cycle, value=value, allocation=when)
+        for cycle, value, when in zip(rows, values, allocations, strict=True)
     )
     level_rows = StreakLevel.objects.bulk_create(
         StreakLevel(brand=brand, target_group=group, name=f"{name}, level {count}", target_count=count)

@@ -13,23 +13,28 @@ from targets.models import Cycle
 
 
 def with_last_stay(participations: QuerySet[Participation]) -> QuerySet[Participation]:
-    """Each with `out_at`: from when on its last stay is over, or None where no leave is decided."""
+    """Each with `out_at`: from when on its last stay is over; None where no leave is decided, or nobody knows yet.
+
+    `leaves_after` is set where a leave at the end of a cycle was decided.
+    """
     ends_at = Cycle.objects.filter(
         target_group=OuterRef("participation__target__target_group"), number=OuterRef("leaves_after")
     ).values("ends_at")
     last_stay = (
         Stay.objects.filter(participation=OuterRef("pk"))
-        .annotate(out_at=Coalesce(F("left_at"), Subquery(ends_at)))
+        .annotate(out_at=Coalesce(F("left_at"), F("leaves_at"), Subquery(ends_at)))
         .order_by("-pk")
     )
-    return participations.annotate(out_at=Subquery(last_stay.values("out_at")[:1]))
+    return participations.annotate(
+        out_at=Subquery(last_stay.values("out_at")[:1]), leaves_after=Subquery(last_stay.values("leaves_after")[:1])
+    )
 
 
 def state(participation: Any) -> str:
     """In words, of a participation that `with_last_stay` has loaded with its brand and target group."""
     out_at: datetime | None = participation.out_at
     if out_at is None:
-        return "Enrolled"
+        return "Enrolled" if participation.leaves_after is None else "Enrolled, leaves when his cycle ends"
     when = day(out_at, participation.target.target_group.time_zone)
     return f"Enrolled, leaves {when}" if out_at > brand_now(participation.brand) else f"Left {when}"
 

@@ -6,7 +6,7 @@ from rest_framework.views import APIView
 
 from enrollments.api.schema import ClockAnswer
 from enrollments.api.serializers import ClockSerializer
-from enrollments.operations.closing import CLOSES_A_STEP, move_clock
+from enrollments.operations.clock import CLOSES_A_STEP, move_clock
 from targets.answers import Answer, Notice
 from targets.api.rendering import instant
 from targets.api.requests import brand_of, validated

@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfo
 from enrollments.enums import Verdict
 from enrollments.models import Participation
 from enrollments.standing import CycleStanding, LevelStanding, Standing, standings
-from rewards.api.rendering import attribution
+from rewards.api.rendering import attribution, last_inside, local_day
 from targets.api.rendering import amount, published_instant, published_zulu
-from targets.calendar import last_second
 from targets.models import Customer, Target
 
 LEFT = (Verdict.LEFT, Verdict.LEFT_REWARD_KEPT, Verdict.LEFT_REWARD_FORFEITED)
@@ -52,13 +51,13 @@ def _group(found: list[Standing], at: datetime, running_only: bool) -> dict[str,
 
 
 def _is_running(line: CycleStanding, at: datetime) -> bool:
-    return line.cycle.starts_at <= at < line.cycle.ends_at
+    return line.cycle.is_running(at)
 
 
 def _target(target: Target, line: CycleStanding, at: datetime) -> dict[str, Any]:
     zone = ZoneInfo(target.target_group.time_zone)
     cycle = line.cycle
-    ends = last_second(cycle.ends_at)
+    ends = last_inside(cycle)
     return {
         "targetId": line.progress.pk if line.progress else None,
         "targetRuleId": target.pk,
@@ -68,8 +67,8 @@ def _target(target: Target, line: CycleStanding, at: datetime) -> dict[str, Any]
         "eventName": target.event_name or None,
         "periodId": cycle.pk,
         "periodRefCode": cycle.ref_code,
-        "periodStartDate": cycle.starts_at.astimezone(zone).date().isoformat(),
-        "periodEndDate": ends.astimezone(zone).date().isoformat(),
+        "periodStartDate": local_day(cycle.starts_at, zone),
+        "periodEndDate": local_day(ends, zone),
         "periodStartDateWithTimeStamp": published_zulu(cycle.starts_at),
         "periodEndDateWithTimeStamp": published_zulu(ends),
         "targetValue": amount(line.target_value),

@@ -1,5 +1,6 @@
 from enrollments.operations.activity import ActivityData, Recorded, record_activity
 from enrollments.operations.closing import Closed, CyclesNotClosed, Ended, close_cycles
+from enrollments.operations.closing_own import OwnClosed, close_own_cycles
 from enrollments.operations.enrolling import enroll
 from enrollments.operations.enrolling_newcomers import Newcomer, enroll_newcomers
 from enrollments.operations.erasing import Erasure, erase_customer
@@ -13,9 +14,11 @@ __all__ = [
     "Ended",
     "Erasure",
     "Newcomer",
+    "OwnClosed",
     "Recorded",
     "cancel_leave",
     "close_cycles",
+    "close_own_cycles",
     "enroll",
     "enroll_newcomers",
     "erase_customer",

@@ -56,4 +56,5 @@ def account_fields(
         "cycle_count": group.cycle_count,
         "first_cycle": stay.first_cycle,
         "running_cycle": running.number,
+        "anchored_at": participation.anchored_at,
     }

@@ -11,12 +11,14 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
+from enrollments.calendars import CyclicCalendar, filled, has_begun, own_calendar
 from enrollments.enums import NotCounted
 from enrollments.locks import share_calendar
 from enrollments.measuring import measure
 from enrollments.models import Activity, ActivityOutcome, Participation, Progress, Run, Stay
 from enrollments.operations.granting import settle
 from enrollments.queries import out_since
+from targets.enums import EvaluationType
 from targets.errors import CustomerNotFound, StaleInstant
 from targets.matching import matches
 from targets.models import Brand, Customer, Cycle, Target, TargetValue
@@ -164,9 +166,9 @@ def _apply(activity: Activity, participation: Participation, brand: Brand, at: d
     The caller has locked the participation and shares its calendar.
     """
     target = participation.target
-    cycles = Cycle.objects.filter(target_group=target.target_group)
-    cycle = cycles.filter(starts_at__lte=activity.occurred_at, ends_at__gt=activity.occurred_at).first()
     stays = list(Stay.objects.filter(participation=participation))
+    is_anchor = _is_anchor(activity, participation, stays)
+    cycle = _find_cycle(activity, participation, stays, is_anchor=is_anchor)
     stay = next((stay for stay in stays if cycle is not None and stay.covers(cycle.number)), None)
     progress = None
     if cycle is not None and stay is not None:
@@ -174,7 +176,7 @@ def _apply(activity: Activity, participation: Participation, brand: Brand, at: d
             participation=participation, run_number=stay.run_number, cycle_number=cycle.number
         ).first()
 
-    reason = _why_not(activity, participation, brand, cycle, stay, stays, progress, at)
+    reason = _why_not(activity, participation, brand, cycle, stay, stays, progress, at, is_anchor=is_anchor)
     measured = None
     if reason is None and cycle is not None and stay is not None:
         measured = measure(target, activity, partial(_was_visited, participation, stay.run_number, cycle.number))
@@ -192,15 +194,22 @@ def _apply(activity: Activity, participation: Participation, brand: Brand, at: d
         participation=participation, run_number=stay.run_number, cycle_number=cycle.number, value=Decimal(0)
     )
     progress.value += measured.delta
+    was_achieved = progress.achieved_at is not None
     grants = settle(
         participation=participation,
         target=target,
         progress=progress,
-        target_value=TargetValue.objects.values_list("value", flat=True).get(target=target, cycle=cycle),
+        target_value=TargetValue.objects.get(target=target, cycle=cycle),
         stays=stays,
         at=at,
     )
-    Participation.objects.filter(pk=participation.pk).update(changed_at=at)
+    changes: dict[str, Any] = {"changed_at": at}
+    if is_anchor:
+        changes |= {"anchored_at": activity.occurred_at, "closes_next_at": cycle.closes_at}
+        _tell_end(stay, cycle.ends_at)
+    elif cycle.ends_at is None and progress.achieved_at is not None and not was_achieved:
+        _tell_end(stay, at)
+    Participation.objects.filter(pk=participation.pk).update(**changes)
     return ActivityOutcome.objects.create(
         activity=activity,
         participation=participation,
@@ -223,6 +232,8 @@ def _why_not(
     stays: list[Stay],
     progress: Progress | None,
     at: datetime,
+    *,
+    is_anchor: bool,
 ) -> NotCounted | None:
     """The first reason that applies, else None (domain.md 6)."""
     occurred_at = activity.occurred_at
@@ -233,11 +244,11 @@ def _why_not(
         return NotCounted.NO_CYCLE
     if stay is None:
         return NotCounted.NOT_ENROLLED
-    if cycle.starts_at > at:
+    if not has_begun(cycle, target.target_group, at):
         return NotCounted.CYCLE_NOT_BEGUN
-    if cycle.closed_at is not None or at >= cycle.closes_at:
+    if cycle.is_closed(at):
         return NotCounted.CYCLE_CLOSED
-    is_any_instant_fine = brand.sandbox and at < cycle.ends_at
+    is_any_instant_fine = brand.sandbox and not cycle.has_ended(at) and not is_anchor
     if occurred_at > at + AHEAD_OF_NOW and not is_any_instant_fine:
         return NotCounted.IN_FUTURE
     if _was_away(occurred_at, stays, target):
@@ -249,9 +260,43 @@ def _why_not(
     return None
 
 
+def _is_anchor(activity: Activity, participation: Participation, stays: list[Stay]) -> bool:
+    """Whether the activity, if it counts, begins his own calendar: the first one since he enrolled (domain.md 10)."""
+    is_cyclic = participation.target.target_group.evaluation_type == EvaluationType.CYCLIC_WINDOW
+    return (
+        is_cyclic
+        and participation.anchored_at is None
+        and any(stay.covers(1) and stay.enrolled_at <= activity.occurred_at for stay in stays)
+    )
+
+
+def _find_cycle(
+    activity: Activity, participation: Participation, stays: list[Stay], *, is_anchor: bool
+) -> Cycle | None:
+    """The cycle in which the activity would count: in a calendar of his own with his instants."""
+    group = participation.target.target_group
+    occurred_at = activity.occurred_at
+    cycles = Cycle.objects.filter(target_group=group)
+    if not group.has_own_calendars:
+        return cycles.filter(starts_at__lte=occurred_at, ends_at__gt=occurred_at).first()
+    calendar = CyclicCalendar(group, occurred_at) if is_anchor else own_calendar(group, participation)
+    number = calendar.containing(occurred_at)
+    is_waiting = isinstance(calendar, CyclicCalendar) and calendar.anchored_at is None
+    if is_waiting and not any(stay.covers(1) for stay in stays):
+        number = 1  # that is what he is no member of
+    found = cycles.filter(number=number or 0).first()
+    return None if found is None else filled(found, calendar)
+
+
+def _tell_end(stay: Stay, ends_at: datetime | None) -> None:
+    """A scheduled leave from a calendar of his own takes effect at an instant that has just become known."""
+    if stay.leaves_after is not None:
+        Stay.objects.filter(pk=stay.pk).update(leaves_at=ends_at)
+
+
 def _was_away(occurred_at: datetime, stays: list[Stay], target: Target) -> bool:
     """Between a leave and the enrolment that followed it."""
-    followed = [stay.leaves_after for stay in stays[:-1] if stay.leaves_after is not None]
+    followed = [stay.leaves_after for stay in stays[:-1] if stay.leaves_after and stay.leaves_at is None]
     ends = {}
     if followed:
         cycles = Cycle.objects.filter(target_group=target.target_group_id, number__in=followed)

@@ -1,4 +1,4 @@
-"""Closing cycles: bar, then pay (domain.md 3), and the clock of a sandbox, which closes on its way."""
+"""Closing cycles of calendars that are the same for everybody: bar, then pay (domain.md 3)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,11 +11,9 @@ from django.db.models import QuerySet
 from enrollments.locks import bar_calendar
 from enrollments.models import Participation
 from targets.enums import Allocation
-from targets.errors import InvalidInput, NotASandbox
 from targets.models import Brand, Cycle
 
 CHUNK = 5_000  # participations paid in one transaction: less than a second
-CLOSES_A_STEP = 1_000
 
 # The set-based twin of "value >= target value, and a stay covers the cycle": domain.md 5 and 6, PERIOD_END.
 PAY = """
@@ -36,6 +34,7 @@ SELECT participation.brand_id, participation.customer_id, participation.target_i
   JOIN targets_targetvalue target_value
     ON target_value.target_id = participation.target_id
    AND target_value.cycle_id = %(cycle_id)s
+   AND target_value.allocation = 'PERIOD_END'
   JOIN rewards_reward reward
     ON reward.target_id = participation.target_id AND reward.level_id IS NULL AND reward.retired_at IS NULL
  WHERE participation.id = ANY(%(participation_ids)s)
@@ -157,8 +156,8 @@ def _pay_chunk(cycle: Cycle, at: datetime, *, is_waiting: bool, chunk: int) -> i
             return Ended.PAID_BY_ANOTHER
         ids = list(
             Participation.objects.filter(
-                target__target_group=locked.target_group_id,
-                target__allocation=Allocation.PERIOD_END,
+                target__values__cycle=locked.pk,
+                target__values__allocation=Allocation.PERIOD_END,
                 pk__gt=locked.paid_through,
             )
             .order_by("pk")
@@ -175,51 +174,3 @@ def _pay_chunk(cycle: Cycle, at: datetime, *, is_waiting: bool, chunk: int) -> i
             granted = cursor.rowcount
         Cycle.objects.filter(pk=cycle.pk).update(paid_through=ids[-1])
         return granted
-
-
-def move_clock(*, brand: Brand, at: datetime, to: datetime) -> datetime:
-    """Set the test clock of a sandbox from `at` to `to`, closing what is due on the way, each at its closing instant.
-
-    While the brand has no enrolment any instant will do; afterwards only later ones. After 1,000 closes it stops
-    there: the answer is the instant it has reached. Raises `NotASandbox`, `InvalidInput`.
-    """
-    if not brand.sandbox:
-        raise NotASandbox("The brand is not a sandbox: its clock cannot be set.")
-    if to < at:
-        _turn_back(brand, at, to)
-        at = to
-    reached = at
-    for cycle in due_cycles(brand, to)[:CLOSES_A_STEP]:
-        reached = max(reached, cycle.closes_at)
-        # First the clock: whatever happens between, no cycle has closed after the brand's own now.
-        _advance(brand, reached)
-        close_cycle(cycle, cycle.closes_at)
-    if not due_cycles(brand, to).exists():
-        reached = to
-        _advance(brand, reached)
-    return reached
-
-
-def _advance(brand: Brand, to: datetime) -> None:
-    """Somebody else may have set the clock further meanwhile; backwards it never goes."""
-    Brand.objects.filter(pk=brand.pk, clock_at__lt=to).update(clock_at=to)
-
-
-def _turn_back(brand: Brand, at: datetime, to: datetime) -> None:
-    """Raises `InvalidInput` where somebody is enrolled."""
-    with transaction.atomic():
-        # Keeps out a simultaneous first enrolment: its foreign key needs this row.
-        Brand.objects.select_for_update(of=("self",)).get(pk=brand.pk)
-        if Participation.objects.filter(brand=brand).exists():
-            raise InvalidInput(
-                f"The clock stands at {at.isoformat()}: once somebody is enrolled it goes forward only.", field="now"
-            )
-        _reopen_cycles_after(brand, to)
-        Brand.objects.filter(pk=brand.pk).update(clock_at=to)
-
-
-def _reopen_cycles_after(brand: Brand, to: datetime) -> None:
-    """Nobody is enrolled, so nothing was paid: cycles that a later clock has closed are open again."""
-    Cycle.objects.filter(target_group__brand=brand, closes_at__gt=to, closed_at__isnull=False).update(
-        closed_at=None, paid_through=0, paid_at=None
-    )

@@ -6,14 +6,16 @@ from uuid import UUID
 
 from django.db import transaction
 
+from enrollments.calendars import has_begun
 from enrollments.enums import ReceiptKind, Source, Verdict
 from enrollments.locks import keep_customer, lock_participation, share_running_cycle
 from enrollments.models import Participation, Progress, Receipt, Run, Stay
 from enrollments.operations.accounting import Origin, account_fields
 from enrollments.operations.granting import settle
 from enrollments.queries import cycle_state, is_current
+from targets.enums import EvaluationType
 from targets.errors import AlreadyEnrolled, CycleNotFound, InvalidInput, StaleInstant
-from targets.models import MAX_VALUE, Customer, Cycle, Target, TargetValue
+from targets.models import MAX_VALUE, Customer, Cycle, Target, TargetGroup, TargetValue
 
 NONE_TO_JOIN = "Target period not found: the last period is over, there is none to join."
 
@@ -52,10 +54,10 @@ def enroll(
         stays = list(Stay.objects.filter(participation=participation))
         if stays and is_current(stays[-1], target, at):
             raise AlreadyEnrolled(f"Customer {customer.customer_id} is already enrolled in target {target.pk}.")
-        running = share_running_cycle(target, at)
+        running = share_running_cycle(target, participation, at)
         if running is None:
             raise CycleNotFound(NONE_TO_JOIN)
-        joined = running if period_name is None else _find_cycle(target, period_name, at)
+        joined = running if period_name is None else _find_cycle(target, period_name, running, at)
 
         run_number = _run_to_join(participation, at, is_first=not stays, reset=is_streak and reset_streak)
         stay = Stay.objects.create(
@@ -112,17 +114,31 @@ def _make_participation(customer: Customer, target: Target, at: datetime) -> Par
     return participation
 
 
-def _find_cycle(target: Target, period_name: str, at: datetime) -> Cycle:
+def _find_cycle(target: Target, period_name: str, running: Cycle, at: datetime) -> Cycle:
     cycle = Cycle.objects.filter(target_group=target.target_group_id, ref_code=period_name).first()
-    return joinable(cycle, period_name, at)
+    return joinable(cycle, period_name, target.target_group, running, at)
 
 
-def joinable(cycle: Cycle | None, period_name: str, at: datetime) -> Cycle:
-    """The cycle called `period_name`. Raises `CycleNotFound` where there is none, or it is over."""
+def joinable(cycle: Cycle | None, period_name: str, group: TargetGroup, running: Cycle, at: datetime) -> Cycle:
+    """The cycle called `period_name`. Raises `CycleNotFound` where there is none, it is over, or not to be joined yet.
+
+    In a calendar of his own he may name the cycle running for him, or his next one (domain.md 10).
+    """
     if cycle is None:
         raise CycleNotFound(f"Target period {period_name!r} is not found in this target group.", field="periodName")
-    if cycle.ends_at <= at:
+    if cycle.has_ended(at) or (group.has_own_calendars and cycle.number < running.number):
         raise CycleNotFound(f"Target period {period_name!r} is over.", field="periodName")
+    if not group.has_own_calendars:
+        return cycle
+    if cycle.number == running.number:
+        return running
+    # Where a cycle ends when it is achieved, he would wait for ever for one that he passes over.
+    runs_on = group.evaluation_type == EvaluationType.CYCLIC_WINDOW and has_begun(running, group, at)
+    if cycle.number != running.number + runs_on:
+        raise CycleNotFound(
+            f"Target period {period_name!r} is not his next one: leave periodName out to join {running.ref_code!r}.",
+            field="periodName",
+        )
     return cycle
 
 
@@ -144,11 +160,11 @@ def _set_balance(
     at: datetime,
 ) -> None:
     """A balance is the value at this instant: activity of the cycle that occurred earlier no longer counts."""
-    target_value = TargetValue.objects.values_list("value", flat=True).get(target=target, cycle=joined)
-    if balance >= target_value and joined.starts_at > at:
+    target_value = TargetValue.objects.get(target=target, cycle=joined)
+    if balance >= target_value.value and not has_begun(joined, target.target_group, at):
         raise InvalidInput(
             f"A balance of {balance} would achieve period {joined.ref_code!r} before it begins. "
-            f"Send less than {target_value}, or enrol when it has begun.",
+            f"Send less than {target_value.value}, or enrol when it has begun.",
             field="initialBalance",
         )
     progress, _ = Progress.objects.get_or_create(

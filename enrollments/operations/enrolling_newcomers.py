@@ -57,7 +57,7 @@ def enroll_newcomers(
             for newcomer, cycle in zip(newcomers, found, strict=True)
             if isinstance(cycle, Cycle)
         )
-        running = share_running_cycle(target, at)
+        running = share_running_cycle(target, None, at)
         if [_name(each) for each in _cycles_to_join(target, newcomers, at)] != [_name(each) for each in found]:
             raise StaleInstant(at)  # the calendar has changed between the two looks
         joining = [
@@ -73,16 +73,19 @@ def enroll_newcomers(
 
 def _cycles_to_join(target: Target, newcomers: Sequence[Newcomer], at: datetime) -> list[Cycle | CycleNotFound]:
     """For each newcomer the cycle he is to join, or why he cannot."""
-    cycles = list(Cycle.objects.filter(target_group=target.target_group_id).order_by("ends_at"))
+    cycles = list(Cycle.objects.filter(target_group=target.target_group_id).order_by("number"))
     by_name = {cycle.ref_code: cycle for cycle in cycles}
-    running = next((cycle for cycle in cycles if cycle.ends_at > at), None)
+    running = next((cycle for cycle in cycles if not cycle.has_ended(at)), None)
     found: list[Cycle | CycleNotFound] = []
     for newcomer in newcomers:
         try:
             if running is None:
                 raise CycleNotFound(NONE_TO_JOIN)
             name = newcomer.period_name
-            found.append(running if name is None else joinable(by_name.get(name), name, at))
+            if name is None:
+                found.append(running)
+            else:
+                found.append(joinable(by_name.get(name), name, target.target_group, running, at))
         except CycleNotFound as refusal:
             found.append(refusal)
     return found

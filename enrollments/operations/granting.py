@@ -1,14 +1,13 @@
 """Achievements and the grants that follow at once, in the transaction of what achieved them."""
 
 from datetime import datetime
-from decimal import Decimal
 
 from enrollments.decisions import chain_through
 from enrollments.models import Participation, Progress, Stay
 from enrollments.queries import promised_reward, streak
 from rewards.models import Grant, Reward
 from targets.enums import Allocation
-from targets.models import StreakLevel, Target
+from targets.models import StreakLevel, Target, TargetValue
 
 
 def settle(
@@ -16,22 +15,22 @@ def settle(
     participation: Participation,
     target: Target,
     progress: Progress,
-    target_value: Decimal,
+    target_value: TargetValue,
     stays: list[Stay],
     at: datetime,
 ) -> list[Grant]:
     """Judge the value of `progress` (domain.md 6), save it, and give what is due at once.
 
-    An IMMEDIATE achievement is final. A PERIOD_END one follows the value until the cycle closes. Returns the grants
-    given now. The caller holds the lock of the participation.
+    `target_value` is that of the cycle of `progress`. An IMMEDIATE achievement is final. A PERIOD_END one follows the
+    value until the cycle closes. Returns the grants given now. The caller holds the lock of the participation.
     """
-    newly_achieved = progress.achieved_at is None and progress.value >= target_value
+    newly_achieved = progress.achieved_at is None and progress.value >= target_value.value
     if newly_achieved:
         progress.achieved_at = at
-    elif target.allocation == Allocation.PERIOD_END and progress.value < target_value:
+    elif target_value.allocation == Allocation.PERIOD_END and progress.value < target_value.value:
         progress.achieved_at = None
     progress.save()
-    if not newly_achieved or target.allocation == Allocation.PERIOD_END:
+    if not newly_achieved or target_value.allocation == Allocation.PERIOD_END:
         return []
     if target.target_group.is_streak:
         return _grant_levels(participation, target, progress, stays, at)
@@ -77,7 +76,7 @@ def _grant(
         cycle_number=progress.cycle_number,
         run_number=progress.run_number,
         level=level,
-        allocation=target.allocation,
+        allocation=Allocation.IMMEDIATE,
         reward=reward,
         reward_name=reward.name,
         reward_kind=reward.kind,

@@ -45,7 +45,7 @@ def unenroll(
             raise _not_enrolled(customer, target, stay)
         if effective == Effective.END_OF_CYCLE and stay.leave_receipt is not None:
             return stay.leave_receipt
-        cycle = share_running_cycle(target, at, even_if_inactive=even_if_inactive)
+        cycle = share_running_cycle(target, participation, at, even_if_inactive=even_if_inactive)
         if cycle is None:
             raise CycleNotFound("Target period not found: the last period is over, nothing is left to leave.")
 
@@ -56,7 +56,6 @@ def unenroll(
             first_cycle=stay.first_cycle,
             running_cycle=cycle.number,
             running=state,
-            allocation=target.allocation,  # type: ignore[arg-type]  # a column's str is the enum's value
             is_rewarded=promised_reward(target) is not None,
         )
         scheduled = leave.leaves_after is not None
@@ -84,6 +83,7 @@ def unenroll(
             end_cycle=leave.end_cycle,
             left_at=leave.left_at,
             leaves_after=leave.leaves_after,
+            leaves_at=cycle.ends_at if scheduled and target.target_group.has_own_calendars else None,
             leave_receipt=receipt,
         )
         Participation.objects.filter(pk=participation.pk).update(changed_at=at)
@@ -110,14 +110,9 @@ def cancel_leave(
         participation = lock_participation(customer, target, at)
         stays = list(Stay.objects.filter(participation=participation)) if participation else []
         stay = stays[-1] if stays else None
-        if (
-            participation is None
-            or stay is None
-            or stay.leaves_after is None
-            or at >= scheduled_end(stay.leaves_after, target)
-        ):
+        if participation is None or stay is None or stay.leaves_after is None or not is_current(stay, target, at):
             raise NotEnrolled(f"Customer {customer.customer_id} has no scheduled leave that could be cancelled.")
-        cycle = share_running_cycle(target, at, even_if_inactive=even_if_inactive)
+        cycle = share_running_cycle(target, participation, at, even_if_inactive=even_if_inactive)
         if cycle is None:
             raise CycleNotFound()
         state = cycle_state(participation, target, stay.run_number, cycle)
@@ -139,7 +134,7 @@ def cancel_leave(
             running_value=state.value,
             running_achieved_at=state.achieved_at,
         )
-        Stay.objects.filter(pk=stay.pk).update(end_cycle=None, leaves_after=None, leave_receipt=None)
+        Stay.objects.filter(pk=stay.pk).update(end_cycle=None, leaves_after=None, leaves_at=None, leave_receipt=None)
         Participation.objects.filter(pk=participation.pk).update(changed_at=at)
         return receipt
 
@@ -149,5 +144,5 @@ def _not_enrolled(customer: Customer, target: Target, stay: Stay | None) -> NotE
     who = f"Customer {customer.customer_id} is not enrolled in target {target.pk}"
     if stay is None:
         return NotEnrolled(f"{who}: he never was.")
-    left_at = stay.left_at if stay.leaves_after is None else scheduled_end(stay.leaves_after, target)
+    left_at = stay.left_at if stay.leaves_after is None else scheduled_end(stay, target)
     return NotEnrolled(f"{who}: he left at {left_at:%Y-%m-%dT%H:%M:%S%z}.", left_at=left_at)

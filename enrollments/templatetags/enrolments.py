@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from django import template
@@ -10,7 +11,10 @@ from django.utils.dateformat import format as date_format
 from django.utils.timezone import localtime
 
 from enrollments.receipts import CycleLine
+from enrollments.standing import CycleStanding
 from targets.models import Cycle
+
+Line = TypeVar("Line", CycleLine, CycleStanding)
 
 register = template.Library()
 
@@ -29,9 +33,13 @@ def day(at: datetime, zone: str) -> str:
 
 @register.filter
 def days(cycle: Cycle, zone: str) -> str:
-    """From the first day of a cycle to the last day inside it."""
-    last = cycle.ends_at - timedelta(microseconds=1)
-    first_day, last_day = day(cycle.starts_at, zone), day(last, zone)
+    """From the first day of a cycle to the last day inside it, as far as they are known."""
+    if cycle.starts_at is None:
+        return "not begun"
+    first_day = day(cycle.starts_at, zone)
+    if cycle.ends_at is None:
+        return f"from {first_day}"
+    last_day = day(cycle.ends_at - timedelta(microseconds=1), zone)
     return first_day if first_day == last_day else f"{first_day} – {last_day}"
 
 
@@ -51,9 +59,18 @@ def of(lines: Sequence[CycleLine], verdicts: str) -> list[CycleLine]:
 
 
 @register.filter
-def spans(lines: Sequence[CycleLine]) -> str:
+def allocations(lines: Sequence[CycleStanding]) -> str:
+    """When the cycles are rewarded; where they differ, which of them when."""
+    named = {line.allocation: [each for each in lines if each.allocation == line.allocation] for line in lines}
+    if len(named) == 1:
+        return "".join(allocation.label for allocation in named)
+    return "; ".join(f"{spans(cycles)}: {allocation.label.lower()}" for allocation, cycles in named.items())
+
+
+@register.filter
+def spans(lines: Sequence[Line]) -> str:
     """The names of cycles, neighbours drawn together: c1, c3 to c7."""
-    groups: list[list[CycleLine]] = []
+    groups: list[list[Line]] = []
     for line in lines:
         if groups and line.cycle.number == groups[-1][-1].cycle.number + 1:
             groups[-1].append(line)
@@ -62,6 +79,6 @@ def spans(lines: Sequence[CycleLine]) -> str:
     return ", ".join(_span(group) for group in groups)
 
 
-def _span(group: list[CycleLine]) -> str:
+def _span(group: Sequence[Line]) -> str:
     names = [line.cycle.ref_code for line in group]
     return ", ".join(names) if len(names) < 3 else f"{names[0]} to {names[-1]}"

@@ -10,8 +10,8 @@ from rest_framework import serializers
 
 from targets.answers import Notice
 from targets.calendar import boundary, last_second, regular_cycles
-from targets.enums import FrequencyType
-from targets.errors import InvalidInput, WarningCode
+from targets.enums import EvaluationType, FrequencyType
+from targets.errors import ImpossibleCombination, InvalidInput, WarningCode
 from targets.fields import TextField
 from targets.operations import PeriodData
 
@@ -19,10 +19,21 @@ from targets.operations import PeriodData
 RECURS_NOT = (None, -1, 0, 1)
 
 
+class PeriodDateField(TextField):
+    def __init__(self, help_text: str) -> None:
+        super().__init__(
+            required=False,
+            allow_null=True,
+            default=None,
+            max_length=40,
+            help_text=f"{help_text} Only where the calendar is the same for everybody, and there it is needed.",
+        )
+
+
 class PeriodSerializer(serializers.Serializer[Any]):
     refCode = TextField(max_length=100)
-    startDate = TextField(max_length=40, help_text="A midnight of the group's zone.")
-    endDate = TextField(max_length=40, help_text="A midnight, or 23:59:59.")
+    startDate = PeriodDateField("A midnight of the group's zone.")
+    endDate = PeriodDateField("A midnight, or 23:59:59.")
     description = TextField(required=False, allow_null=True, allow_blank=True, default="", max_length=255)
     active = serializers.BooleanField(required=False, allow_null=True, default=True)
 
@@ -90,33 +101,77 @@ def calendar_of(body: Mapping[str, Any], zone: ZoneInfo) -> tuple[list[PeriodDat
         raise InvalidInput(
             f"{len(periods)} periods were sent: leave totalPeriods out, or the periods.", field="totalPeriods"
         )
-    if body["recurringCycles"] not in (*RECURS_NOT, len(periods)):
+    _refuse_recurring(body, len(periods))
+    return periods, warnings + _contradicted(body, periods, zone)
+
+
+def _refuse_recurring(body: Mapping[str, Any], total: int) -> None:
+    if body["recurringCycles"] not in (*RECURS_NOT, total):
         raise InvalidInput(
-            f"A calendar is gone through once: define as many periods as there are to be, and send {len(periods)} "
-            "or nothing.",
+            f"A calendar is gone through once: define as many periods as there are to be, and send {total} or nothing.",
             field="recurringCycles",
         )
-    return periods, warnings + _contradicted(body, periods, zone)
 
 
 def _given(body: Mapping[str, Any], zone: ZoneInfo) -> tuple[list[PeriodData], list[Notice]]:
     periods: list[PeriodData] = []
     warnings: list[Notice] = []
     for index, each in enumerate(body["periods"]):
-        if each["active"] is False:
-            raise InvalidInput(
-                "A period cannot be inactive. Leave it out: periods may have gaps between them.",
-                field=f"periods[{index}].active",
-            )
+        _refuse_inactive(each, index)
         instants = []
         for name in ("startDate", "endDate"):
             path = f"periods[{index}].{name}"
+            if each[name] is None:
+                raise InvalidInput("This field is required.", field=path)
             instant, differs = boundary(each[name], zone, is_end=name == "endDate", field=path)
             instants.append(instant)
             if differs:
                 warnings.append(_offset_ignored(path, zone))
         periods.append(PeriodData(each["refCode"], instants[0], instants[1], each["description"] or ""))
     return periods, warnings
+
+
+def _refuse_inactive(period: Mapping[str, Any], index: int) -> None:
+    if period["active"] is False:
+        raise InvalidInput(
+            "A period cannot be inactive. Leave it out: periods may have gaps between them.",
+            field=f"periods[{index}].active",
+        )
+
+
+def names_of(body: Mapping[str, Any], window: EvaluationType) -> tuple[list[PeriodData], list[Notice]]:
+    """The periods of a group in which each customer has a calendar of his own: they have names and no dates.
+
+    Named as `body` names them, else Cycle_1, Cycle_2, ...; how long they are is the frequency. Raises `InvalidInput`,
+    `ImpossibleCombination` naming the field.
+    """
+    for index, each in enumerate(body["periods"]):
+        _refuse_inactive(each, index)
+        for name in ("startDate", "endDate"):
+            if each[name] is not None:
+                raise ImpossibleCombination(
+                    f"In {window} each customer has a calendar of his own: a period has a name, but no dates.",
+                    field=f"periods[{index}].{name}",
+                )
+    periods = [PeriodData(each["refCode"], description=each["description"] or "") for each in body["periods"]]
+    total = body["totalPeriods"]
+    if not periods and (total is None or not 1 <= total <= settings.MAX_CYCLES):
+        raise InvalidInput(f"Say how many periods there are to be: 1 to {settings.MAX_CYCLES}.", field="totalPeriods")
+    periods = periods or [PeriodData(f"Cycle_{number}") for number in range(1, total + 1)]
+    if total not in (None, len(periods)):
+        raise InvalidInput(
+            f"{len(periods)} periods were sent: leave totalPeriods out, or the periods.", field="totalPeriods"
+        )
+    _refuse_recurring(body, len(periods))
+    is_cyclic = window == EvaluationType.CYCLIC_WINDOW
+    if is_cyclic and body["frequencyType"] is None:
+        raise InvalidInput("Say how long a cycle is: frequencyType and frequency.", field="frequencyType")
+    begins = "with his first activity" if is_cyclic else "when he enrols"
+    return periods, [
+        Notice(WarningCode.FIELD_IGNORED, f"{name}: ignored; the calendar of each customer begins {begins}.")
+        for name in ("fromDate", "targetCycleStartDate", "toDate", "targetCycleEndDate")
+        if body[name] is not None
+    ]
 
 
 def _generated(body: Mapping[str, Any], zone: ZoneInfo) -> tuple[list[PeriodData], list[Notice]]:
@@ -150,8 +205,11 @@ def _generated(body: Mapping[str, Any], zone: ZoneInfo) -> tuple[list[PeriodData
 
 def _contradicted(body: Mapping[str, Any], periods: list[PeriodData], zone: ZoneInfo) -> list[Notice]:
     """The bounds of the calendar follow from its periods. Other ones are passed over, but not silently."""
-    first = _day(periods[0].starts_at, zone)
-    last = _day(last_second(periods[-1].ends_at), zone), _day(periods[-1].ends_at, zone)
+    starts_at, ends_at = periods[0].starts_at, periods[-1].ends_at
+    if starts_at is None or ends_at is None:
+        return []
+    first = _day(starts_at, zone)
+    last = _day(last_second(ends_at), zone), _day(ends_at, zone)
     bounds = {"fromDate": (first,), "targetCycleStartDate": (first,), "toDate": last, "targetCycleEndDate": last}
     return [
         Notice(WarningCode.FIELD_IGNORED, f"{name}: ignored; the periods run from {first} to {last[0]}.")

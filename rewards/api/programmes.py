@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from rest_framework import serializers
 
-from rewards.api.calendars import CalendarFields, calendar_of
+from rewards.api.calendars import CalendarFields, calendar_of, names_of
 from rewards.api.cosmetic import CosmeticFields, cosmetic_of
 from rewards.enums import RewardKind
 from rewards.operations import RewardData
 from targets.answers import Notice
 from targets.enums import Allocation, Entity, EvaluationType, FrequencyType, Kpi, TrackingType
-from targets.errors import ImpossibleCombination, InvalidInput
+from targets.errors import InvalidInput
 from targets.fields import AmountField, MatchField, StrictSerializer, TextField
 from targets.models import Brand
 from targets.operations import GroupData, LevelData, TargetData
@@ -121,7 +121,11 @@ def definition(brand: Brand, sent: Any) -> Definition:
     zone_name = body["timeZoneName"] or brand.time_zone
     if zone_name not in available_timezones():
         raise InvalidInput(f"{zone_name!r} is not an IANA time zone such as Europe/Berlin.", field="timeZoneName")
-    periods, warnings = calendar_of(body, ZoneInfo(zone_name))
+    evaluation_type = _evaluation_type(body["targetEvaluationType"])
+    if evaluation_type == EvaluationType.FIXED_CALENDAR_WINDOW:
+        periods, warnings = calendar_of(body, ZoneInfo(zone_name))
+    else:
+        periods, warnings = names_of(body, evaluation_type)
     streaks = body["streaks"] or []
     return Definition(
         GroupData(
@@ -129,7 +133,7 @@ def definition(brand: Brand, sent: Any) -> Definition:
             description=body["description"] or "",
             is_active=body["active"] is not False,
             tracking_type=_tracking_type(body["trackingType"]),
-            evaluation_type=_evaluation_type(body["targetEvaluationType"], body["trackingType"]),
+            evaluation_type=evaluation_type,
             time_zone=zone_name,
             frequency_type=body["frequencyType"] or FrequencyType.CUSTOM,
             frequency=body["frequency"],
@@ -206,17 +210,13 @@ def _tracking_type(text: str) -> TrackingType:
     return TrackingType(text)
 
 
-def _evaluation_type(text: str, tracking_type: str) -> EvaluationType:
-    if text in EvaluationType.values:
-        return EvaluationType(text)
-    if tracking_type != TrackingType.DEFAULT and text in ("CYCLIC_WINDOW", "PERIOD_AGNOSTIC_WINDOW"):
-        raise ImpossibleCombination(
-            f"A streak runs in FIXED_CALENDAR_WINDOW, not {text}.", field="targetEvaluationType"
+def _evaluation_type(text: str) -> EvaluationType:
+    if text not in EvaluationType.values:
+        raise InvalidInput(
+            f"targetEvaluationType {text!r} is not supported: send one of {', '.join(EvaluationType.values)}.",
+            field="targetEvaluationType",
         )
-    raise InvalidInput(
-        f"targetEvaluationType {text!r} is not supported: send {', '.join(EvaluationType.values)}.",
-        field="targetEvaluationType",
-    )
+    return EvaluationType(text)
 
 
 def _target(sent: dict[str, Any], path: str) -> TargetData:

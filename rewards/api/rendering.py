@@ -56,7 +56,7 @@ def _group_json(group: TargetGroup, at: datetime, include_periods: bool) -> dict
         "recurringCycles": group.recurring_cycles,
         "timeZoneName": group.time_zone,
         "targetCycleStartDate": local(cycles[0].starts_at, zone),
-        "targetCycleEndDate": local(last_second(cycles[-1].ends_at), zone),
+        "targetCycleEndDate": local(last_inside(cycles[-1]), zone),
         "leaderboardEnabled": False,
         "userCreated": False,
         "lateDays": group.late_days,
@@ -70,23 +70,30 @@ def _group_json(group: TargetGroup, at: datetime, include_periods: bool) -> dict
     }
 
 
-def local(value: datetime, zone: ZoneInfo) -> str:
-    return value.astimezone(zone).isoformat()
+def last_inside(cycle: Cycle) -> datetime | None:
+    """The last second of a cycle, or None where each customer has a calendar of his own."""
+    return None if cycle.ends_at is None else last_second(cycle.ends_at)
 
 
-def local_day(value: datetime, zone: ZoneInfo) -> str:
-    return value.astimezone(zone).date().isoformat()
+def local(value: datetime | None, zone: ZoneInfo) -> str | None:
+    return None if value is None else value.astimezone(zone).isoformat()
+
+
+def local_day(value: datetime | None, zone: ZoneInfo) -> str | None:
+    return None if value is None else value.astimezone(zone).date().isoformat()
 
 
 def period_json(cycle: Cycle, group: TargetGroup, at: datetime) -> dict[str, Any]:
     zone = ZoneInfo(group.time_zone)
-    status = "NOT_STARTED" if at < cycle.starts_at else "RUNNING" if at < cycle.ends_at else "ENDED"
+    status = None
+    if cycle.starts_at is not None:
+        status = "RUNNING" if cycle.is_running(at) else "ENDED" if cycle.has_ended(at) else "NOT_STARTED"
     return {
         "id": cycle.pk,
         "refCode": cycle.ref_code,
         "description": cycle.description,
         "startDate": local(cycle.starts_at, zone),
-        "endDate": local(last_second(cycle.ends_at), zone),
+        "endDate": local(last_inside(cycle), zone),
         "periodStatus": status,
         "targetGroupId": group.pk,
         "active": True,
@@ -99,7 +106,7 @@ def periods_json(group: TargetGroup, at: datetime) -> list[dict[str, Any]]:
     zone = ZoneInfo(group.time_zone)
     return [
         period_json(cycle, group, at)
-        | {"startDate": local_day(cycle.starts_at, zone), "endDate": local_day(last_second(cycle.ends_at), zone)}
+        | {"startDate": local_day(cycle.starts_at, zone), "endDate": local_day(last_inside(cycle), zone)}
         for cycle in group.cycles.all()
     ]
 
@@ -107,7 +114,13 @@ def periods_json(group: TargetGroup, at: datetime) -> list[dict[str, Any]]:
 def target_json(target: Target, group: TargetGroup) -> dict[str, Any]:
     """`target` as `with_targets` loads it."""
     default_values = [
-        {"id": each.pk, "periodId": each.cycle_id, "defaultValue": amount(each.value)} for each in target.values.all()
+        {
+            "id": each.pk,
+            "periodId": each.cycle_id,
+            "defaultValue": amount(each.value),
+            "rewardAllocationType": each.allocation,
+        }
+        for each in target.values.all()
     ]
     return {
         "id": target.pk,
@@ -127,7 +140,8 @@ def target_json(target: Target, group: TargetGroup) -> dict[str, Any]:
         "defaultValues": default_values,
         "targetPeriodDefaultValuesMap": {str(each["periodId"]): each for each in default_values},
         "extendedFieldInfo": None,
-        "rewardAllocationType": target.allocation,
+        # One word for all periods. Where they differ: that of the last, which is what goes on.
+        "rewardAllocationType": default_values[-1]["rewardAllocationType"],
         "reward": reward_json(promised(target, None)),
         **target.cosmetic,
         "attribution": attribution(group),

@@ -73,6 +73,7 @@ class DefaultValueAnswer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     periodId = serializers.IntegerField()
     defaultValue = AmountField()
+    rewardAllocationType = serializers.ChoiceField(choices=Allocation.choices)
 
 
 class TargetAnswer(CosmeticFields):
@@ -93,7 +94,9 @@ class TargetAnswer(CosmeticFields):
     defaultValues = DefaultValueAnswer(many=True)
     targetPeriodDefaultValuesMap = serializers.DictField(child=DefaultValueAnswer())
     extendedFieldInfo = serializers.DictField(allow_null=True)
-    rewardAllocationType = serializers.ChoiceField(choices=Allocation.choices)
+    rewardAllocationType = serializers.ChoiceField(
+        choices=Allocation.choices, help_text="Of the last period; `defaultValues` has that of each."
+    )
     reward = GrantedReward(allow_null=True)
     attribution = Attribution()
 

@@ -16,7 +16,7 @@ class OwnGroupFilter(TargetGroupFilter):
 
 class TargetInline(ReadOnlyInline):
     model = Target
-    fields = ("name", "kpi", "event_name", "allocation", "is_active")
+    fields = ("name", "kpi", "event_name", "is_active")
 
 
 class StreakLevelInline(ReadOnlyInline):
@@ -26,12 +26,12 @@ class StreakLevelInline(ReadOnlyInline):
 
 class CycleInline(ReadOnlyInline):
     model = Cycle
-    fields = ("number", "ref_code", "starts_at", "ends_at", "closes_at", "closed_at", "paid_at")
+    fields = ("number", "ref_code", "starts_at", "ends_at", "late_days", "closes_at", "closed_at", "paid_at")
 
 
 class TargetValueInline(ReadOnlyInline):
     model = TargetValue
-    fields = ("cycle", "value")
+    fields = ("cycle", "value", "allocation")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("cycle", "target")
@@ -52,8 +52,8 @@ class TargetGroupAdmin(ReadOnlyAdmin):
 
 @admin.register(Target)
 class TargetAdmin(ReadOnlyAdmin):
-    list_display = ("name", "target_group", "kpi", "allocation", "is_active", "brand", "created_at")
-    list_filter = ("is_active", "kpi", "allocation", "brand", OwnGroupFilter)
+    list_display = ("name", "target_group", "kpi", "is_active", "brand", "created_at")
+    list_filter = ("is_active", "kpi", "brand", OwnGroupFilter)
     list_select_related = ("target_group", "brand")
     search_fields = ("name",)
     search_help_text = "A part of the name."
@@ -70,8 +70,8 @@ class CycleAdmin(ReadOnlyAdmin):
 
 @admin.register(TargetValue)
 class TargetValueAdmin(ReadOnlyAdmin):
-    list_display = ("target", "cycle", "value")
-    list_filter = (("target__brand", admin.RelatedFieldListFilter), TargetGroupFilter)
+    list_display = ("target", "cycle", "value", "allocation")
+    list_filter = ("allocation", ("target__brand", admin.RelatedFieldListFilter), TargetGroupFilter)
     list_select_related = ("target", "cycle")
 
 

@@ -26,9 +26,9 @@ def published_timestamp(value: datetime) -> str:
     return f"{utc:%Y-%m-%d %H:%M:%S}.{f'{utc.microsecond:06}'.rstrip('0') or '0'}"
 
 
-def published_zulu(value: datetime) -> str:
+def published_zulu(value: datetime | None) -> str | None:
     """As published calls write the bounds of a period: 2024-04-30T23:59:59.000Z."""
-    return f"{to_milliseconds(value)}Z"
+    return None if value is None else f"{to_milliseconds(value)}Z"
 
 
 def to_milliseconds(value: datetime) -> str:

@@ -1,3 +1,4 @@
+from datetime import datetime
 from decimal import Decimal
 from functools import reduce
 from operator import or_
@@ -39,7 +40,7 @@ class TargetGroup(models.Model):
     preferred_till_id = models.BigIntegerField(null=True, blank=True, help_text="Kept and echoed; changes nothing.")
     cycle_count = models.PositiveSmallIntegerField(help_text="Number of cycles.")
     late_days = models.PositiveSmallIntegerField(
-        default=0, help_text="Days after its end in which a cycle still accepts late activity."
+        default=0, help_text="Days after its end in which a new cycle is to accept late activity."
     )
     counts_before_enrolment = models.BooleanField(
         default=True,
@@ -63,6 +64,22 @@ class TargetGroup(models.Model):
             models.CheckConstraint(
                 condition=Q(cycle_count__gte=1, cycle_count__lte=MAX_CYCLES), name="target_group_cycle_count"
             ),
+            models.CheckConstraint(
+                condition=Q(tracking_type=TrackingType.DEFAULT)
+                | Q(evaluation_type=EvaluationType.FIXED_CALENDAR_WINDOW),
+                name="streak_has_fixed_calendar",
+                violation_error_message="A streak runs in a calendar that is the same for everybody.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(evaluation_type=EvaluationType.CYCLIC_WINDOW) | Q(frequency__gte=1),
+                name="cyclic_window_has_length",
+                violation_error_message="The cycles of CYCLIC_WINDOW have a length: frequencyType and frequency.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(evaluation_type=EvaluationType.PERIOD_AGNOSTIC_WINDOW) | Q(late_days=0),
+                name="period_agnostic_window_is_never_late",
+                violation_error_message="In PERIOD_AGNOSTIC_WINDOW a cycle ends when it is achieved: late days are 0.",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -71,6 +88,11 @@ class TargetGroup(models.Model):
     @property
     def is_streak(self) -> bool:
         return self.tracking_type != TrackingType.DEFAULT
+
+    @property
+    def has_own_calendars(self) -> bool:
+        """Whether each customer has a calendar of his own; then the cycles of the group have no instants."""
+        return self.evaluation_type != EvaluationType.FIXED_CALENDAR_WINDOW
 
 
 class Inactivity(models.Model):
@@ -104,15 +126,24 @@ class Inactivity(models.Model):
 
 
 class Cycle(models.Model):
-    """One evaluation window, half-open [starts_at, ends_at); on the wire a *period*."""
+    """One evaluation window, half-open [starts_at, ends_at); on the wire a *period*.
+
+    Where customers have calendars of their own the row has a number and a name, but no instants: those are each
+    customer's, and `enrollments.calendars` fills them into a copy that is never saved.
+    """
 
     target_group = models.ForeignKey(TargetGroup, on_delete=models.PROTECT, related_name="cycles")
     number = models.PositiveSmallIntegerField()
     ref_code = models.CharField("name", max_length=100)
     description = models.CharField(max_length=255, blank=True)
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField()
-    closes_at = models.DateTimeField(help_text="End plus the late days of the group: from then on no activity counts.")
+    starts_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)
+    late_days = models.PositiveSmallIntegerField(
+        default=0, help_text="Days after its end in which this cycle still accepts late activity."
+    )
+    closes_at = models.DateTimeField(
+        null=True, blank=True, help_text="End plus late days: from then on no activity counts."
+    )
     closed_at = models.DateTimeField(null=True, blank=True, help_text="When the closing job barred the cycle.")
     paid_through = models.BigIntegerField(default=0, help_text="Participations up to this id are paid.")
     paid_at = models.DateTimeField(null=True, blank=True, help_text="When its period-end rewards were all given.")
@@ -135,6 +166,11 @@ class Cycle(models.Model):
             ),
             models.CheckConstraint(condition=Q(closes_at__gte=F("ends_at")), name="cycle_closes_after_end"),
             models.CheckConstraint(
+                condition=Q(starts_at__isnull=False, ends_at__isnull=False, closes_at__isnull=False)
+                | Q(starts_at=None, ends_at=None, closes_at=None, closed_at=None, paid_at=None),
+                name="cycle_instants_all_or_none",
+            ),
+            models.CheckConstraint(
                 condition=Q(closed_at=None) | Q(closed_at__gte=F("closes_at")), name="cycle_closed_when_due"
             ),
             models.CheckConstraint(
@@ -148,6 +184,7 @@ class Cycle(models.Model):
                     (Func(F("target_group"), F("target_group"), Value("[]"), function="int8range"), "&&"),
                     (Func(F("starts_at"), F("ends_at"), function="tstzrange"), "&&"),
                 ],
+                condition=Q(starts_at__isnull=False),
                 violation_error_message="Two periods overlap.",
             ),
         ]
@@ -161,9 +198,19 @@ class Cycle(models.Model):
     def __str__(self) -> str:
         return self.ref_code
 
+    def has_ended(self, at: datetime) -> bool:
+        return self.ends_at is not None and self.ends_at <= at
+
+    def is_closed(self, at: datetime) -> bool:
+        """Whether it accepts no activity at `at`, be it that nobody has closed it yet."""
+        return self.closed_at is not None or (self.closes_at is not None and self.closes_at <= at)
+
+    def is_running(self, at: datetime) -> bool:
+        return self.starts_at is not None and self.starts_at <= at and not self.has_ended(at)
+
 
 class Target(models.Model):
-    """What is measured in each cycle, and how its reward is allocated."""
+    """What is measured in each cycle."""
 
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="targets")
     target_group = models.ForeignKey(TargetGroup, on_delete=models.PROTECT, related_name="targets")
@@ -183,7 +230,6 @@ class Target(models.Model):
     match = ExactJSONField(
         default=dict, blank=True, help_text="Counts activities whose attributes fit all of this; empty: any."
     )
-    allocation = models.CharField(max_length=12, choices=Allocation.choices, default=Allocation.IMMEDIATE)
     cosmetic = ExactJSONField(
         default=dict, blank=True, editable=False, help_text="Published fields that are kept and echoed."
     )
@@ -217,11 +263,12 @@ class Target(models.Model):
 
 
 class TargetValue(models.Model):
-    """The value to reach in one cycle."""
+    """The value to reach in one cycle, and when its reward is given."""
 
     target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="values")
     cycle = models.ForeignKey(Cycle, on_delete=models.PROTECT, related_name="target_values")
     value = models.DecimalField(max_digits=18, decimal_places=3, validators=[MinValueValidator(Decimal("0.001"))])
+    allocation = models.CharField(max_length=12, choices=Allocation.choices, default=Allocation.IMMEDIATE)
 
     class Meta:
         ordering = ["cycle__number"]

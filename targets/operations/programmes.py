@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from targets.calendar import closing_instant
+from targets.calendar import closing_instant, regular_cycles
 from targets.enums import KPIS_OF_ENTITY, Allocation, Entity, EvaluationType, FrequencyType, Kpi, TrackingType
 from targets.errors import DomainError, ImpossibleCombination, InvalidInput, NameTaken
 from targets.matching import refuse_wrong_match
@@ -23,17 +23,20 @@ MAX_TARGETS = 50
 
 @dataclass(frozen=True)
 class PeriodData:
-    """One cycle, half-open [starts_at, ends_at)."""
+    """One cycle, half-open [starts_at, ends_at); without instants where each customer has a calendar of his own."""
 
     ref_code: str
-    starts_at: datetime
-    ends_at: datetime
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
     description: str = ""
 
 
 @dataclass(frozen=True)
 class TargetData:
-    """One target; `values` has one value for each cycle, or one for all. `match`: see `targets.matching`."""
+    """One target; `values` has one value for each cycle, or one for all; `allocation` is that of all cycles.
+
+    `match`: see `targets.matching`.
+    """
 
     name: str
     kpi: Kpi
@@ -100,7 +103,7 @@ def create_target_group(*, brand: Brand, data: GroupData, at: datetime, by: str)
 
     Raises `InvalidInput`, `ImpossibleCombination`, `NameTaken`; then nothing is made (api.md 6).
     """
-    _refuse_impossible(data)
+    _refuse_impossible(data, at)
     try:
         with transaction.atomic():
             return _create(brand, data, at, by)
@@ -142,7 +145,8 @@ def _create(brand: Brand, data: GroupData, at: datetime, by: str) -> Programme:
             description=period.description,
             starts_at=period.starts_at,
             ends_at=period.ends_at,
-            closes_at=closing_instant(period.ends_at, data.late_days, zone),
+            late_days=data.late_days,
+            closes_at=closing_instant(period.ends_at, data.late_days, zone) if period.ends_at else None,
         )
         for number, period in enumerate(data.periods, 1)
     )
@@ -158,13 +162,12 @@ def _create(brand: Brand, data: GroupData, at: datetime, by: str) -> Programme:
             event_name=each.event_name,
             attribute_name=each.attribute_name,
             match=each.match,
-            allocation=each.allocation,
             cosmetic=dict(each.cosmetic),
         )
         for each in data.targets
     )
     TargetValue.objects.bulk_create(
-        TargetValue(target=target, cycle=cycle, value=value)
+        TargetValue(target=target, cycle=cycle, value=value, allocation=each.allocation)
         for target, each in zip(targets, data.targets, strict=True)
         for cycle, value in zip(cycles, _value_per_cycle(each.values, len(cycles)), strict=True)
     )
@@ -179,9 +182,16 @@ def _value_per_cycle(values: Sequence[Decimal], cycle_count: int) -> Sequence[De
     return list(values) * cycle_count if len(values) == 1 else values
 
 
-def _refuse_impossible(data: GroupData) -> None:
-    _refuse_calendar(data)
+def _refuse_impossible(data: GroupData, at: datetime) -> None:
     is_streak = data.tracking_type != TrackingType.DEFAULT
+    if not 1 <= len(data.periods) <= settings.MAX_CYCLES:
+        raise InvalidInput(f"A target group has 1 to {settings.MAX_CYCLES} periods.", field="periods")
+    if not 0 <= data.late_days <= MAX_LATE_DAYS:
+        raise InvalidInput(f"Late days are from 0 to {MAX_LATE_DAYS}.", field="lateDays")
+    if data.evaluation_type == EvaluationType.FIXED_CALENDAR_WINDOW:
+        _refuse_calendar(data)
+    else:
+        _refuse_window(data, is_streak, at)
     if not 1 <= len(data.targets) <= MAX_TARGETS:
         raise InvalidInput(f"A target group has 1 to {MAX_TARGETS} targets.", field="targets")
     for index, target in enumerate(data.targets):
@@ -221,21 +231,53 @@ def _refuse_measure(target: TargetData, path: str) -> None:
 
 
 def _refuse_calendar(data: GroupData) -> None:
-    if not 1 <= len(data.periods) <= settings.MAX_CYCLES:
-        raise InvalidInput(f"A target group has 1 to {settings.MAX_CYCLES} periods.", field="periods")
-    if not 0 <= data.late_days <= MAX_LATE_DAYS:
-        raise InvalidInput(f"Late days are from 0 to {MAX_LATE_DAYS}.", field="lateDays")
-    earlier: PeriodData | None = None
+    earlier, earlier_ends_at = "", None
     for index, period in enumerate(data.periods):
+        if period.starts_at is None or period.ends_at is None:
+            raise InvalidInput(
+                f"Period {period.ref_code!r} has no start or no end.", field=f"periods[{index}].startDate"
+            )
         if period.ends_at <= period.starts_at:
             raise InvalidInput(f"Period {period.ref_code!r} ends before it starts.", field=f"periods[{index}].endDate")
-        if earlier is not None and period.starts_at < earlier.ends_at:
+        if earlier_ends_at is not None and period.starts_at < earlier_ends_at:
             raise InvalidInput(
-                f"Period {period.ref_code!r} begins before {earlier.ref_code!r} has ended: "
+                f"Period {period.ref_code!r} begins before {earlier!r} has ended: "
                 "send the periods in the order of their dates, without overlap.",
                 field=f"periods[{index}].startDate",
             )
-        earlier = period
+        earlier, earlier_ends_at = period.ref_code, period.ends_at
+
+
+def _refuse_window(data: GroupData, is_streak: bool, at: datetime) -> None:
+    """What a programme in which each customer has a calendar of his own cannot have (domain.md 10)."""
+    window = data.evaluation_type
+    if is_streak:
+        raise ImpossibleCombination(
+            f"A streak runs in FIXED_CALENDAR_WINDOW, not {window}.", field="targetEvaluationType"
+        )
+    if len(data.targets) > 1:
+        raise ImpossibleCombination(f"A group in {window} has one target: define a group for each.", field="targets")
+    for index, period in enumerate(data.periods):
+        if period.starts_at is not None or period.ends_at is not None:
+            raise ImpossibleCombination(
+                f"In {window} each customer has a calendar of his own: a period has a name, but no dates.",
+                field=f"periods[{index}].startDate",
+            )
+    if window == EvaluationType.CYCLIC_WINDOW:
+        if not data.frequency:
+            raise InvalidInput("Say how many units a cycle is long: 1 or more.", field="frequency")
+        # Begun today it must end in the years that we can count; nobody begins much later.
+        zone = ZoneInfo(data.time_zone)
+        regular_cycles(at.astimezone(zone).date(), data.frequency_type, data.frequency, len(data.periods), zone)
+        return
+    if data.late_days:
+        raise ImpossibleCombination(f"In {window} a cycle ends when it is achieved: late days are 0.", field="lateDays")
+    for index, target in enumerate(data.targets):
+        if target.allocation == Allocation.PERIOD_END:
+            raise ImpossibleCombination(
+                f"In {window} a cycle ends when it is achieved: rewards are given at once.",
+                field=f"targets[{index}].rewardAllocationType",
+            )
 
 
 def _refuse_levels(data: GroupData, is_streak: bool) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import count
 
-from enrollments.operations.closing import move_clock
+from enrollments.operations.clock import move_clock
 from targets.enums import SecretForm
 from targets.models import Brand
 from targets.operations import create_brand

@@ -62,7 +62,7 @@ def test_clock_closes_on_its_way_each_cycle_at_its_closing_instant(site):
 
 
 def test_clock_stops_after_a_thousand_closes_and_says_so(site, monkeypatch):
-    monkeypatch.setattr("enrollments.operations.closing.CLOSES_A_STEP", 2)
+    monkeypatch.setattr("enrollments.operations.clock.CLOSES_A_STEP", 2)
     make_programme(brand=site.brand)
 
     first, answer = site.put("/v3/clock", {"now": "2026-06-30T00:00:00Z"})

@@ -13,9 +13,9 @@ AT = datetime(2026, 3, 15, 12, tzinfo=UTC)
 
 
 def leave(*, value=0, granted=False, allocation=Allocation.IMMEDIATE, rewarded=True, **details):
-    state = CycleState(Decimal(value), Decimal(3), AT if value >= 3 else None, granted)
+    state = CycleState(Decimal(value), Decimal(3), allocation, AT if value >= 3 else None, granted)
     given = {"effective": Effective.NOW, "first_cycle": 1, "running_cycle": 3} | details
-    return decide_leave(at=AT, running=state, allocation=allocation, is_rewarded=rewarded, **given)
+    return decide_leave(at=AT, running=state, is_rewarded=rewarded, **given)
 
 
 @pytest.mark.parametrize(

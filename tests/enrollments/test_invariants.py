@@ -16,7 +16,7 @@ from tests.factories import START, ApiUserFactory, BrandFactory, CustomerFactory
 pytestmark = pytest.mark.django_db
 
 A_CYCLE = """INSERT INTO targets_cycle (target_group_id, number, ref_code, description, starts_at, ends_at, closes_at,
-  paid_through) VALUES """
+  late_days, paid_through) VALUES """
 A_STAY = "INSERT INTO enrollments_stay (participation_id, run_number, first_cycle, end_cycle, enrolled_at) VALUES "
 A_GRANT = """INSERT INTO rewards_grant (brand_id, customer_id, target_id, cycle_number, run_number, level_id,
   allocation, reward_id, reward_name, reward_kind, reward_payload, achieved_at, granted_at) VALUES """
@@ -51,30 +51,31 @@ VIOLATIONS = {
     "target_name_unique": "UPDATE targets_target SET name = "
     "(SELECT upper(name) FROM targets_target WHERE id = {target}) WHERE id = {streak}",
     "target_in_brand_of_group": "UPDATE targets_target SET brand_id = {other_brand} WHERE id = {unused}",
+    "target_stays_in_group": "UPDATE targets_target SET target_group_id = {streak_group} WHERE id = {unused}",
     "target_kpi_of_entity": "UPDATE targets_target SET entity = 'CUSTOMER', kpi = 'SALES' WHERE id = {unused}",
     "target_attribute_if_added_up": "UPDATE targets_target SET entity = 'EVENT', kpi = 'EVENT_ATTRIBUTE' "
     "WHERE id = {unused}",
     "target_match_is_object": "UPDATE targets_target SET match = '[]' WHERE id = {unused}",
-    "streak_is_immediate": "UPDATE targets_target SET allocation = 'PERIOD_END' WHERE id = {streak}",
+    "streak_is_immediate": "UPDATE targets_targetvalue SET allocation = 'PERIOD_END' WHERE target_id = {streak}",
     "target_group_inactive_on_record": "UPDATE targets_targetgroup SET is_active = false WHERE id = {group}",
     "inactivity_ends_after_it_began": AN_INACTIVITY + "({group}, '2026-01-02Z', '2026-01-01Z', 'x', 'x')",
     "inactivities_never_overlap": AN_INACTIVITY + "({frozen_group}, '2025-01-01Z', NULL, 'x', '')",
-    "cycle_number_unique": A_CYCLE + "({group}, 1, 'x', '', '2025-01-01Z', '2025-01-02Z', '2025-01-02Z', 0)",
+    "cycle_number_unique": A_CYCLE + "({group}, 1, 'x', '', '2025-01-01Z', '2025-01-02Z', '2025-01-02Z', 0, 0)",
     "cycle_name_unique": "UPDATE targets_cycle SET ref_code = 'C1' WHERE target_group_id = {group} AND number = 3",
-    "cycle_number_range": A_CYCLE + "({group}, 0, 'x', '', '2020-01-01Z', '2020-01-02Z', '2020-01-02Z', 0)",
+    "cycle_number_range": A_CYCLE + "({group}, 0, 'x', '', '2020-01-01Z', '2020-01-02Z', '2020-01-02Z', 0, 0)",
     "cycle_number_within_group": A_CYCLE
-    + "({streak_group}, 7, 'x', '', '2030-01-01Z', '2030-01-02Z', '2030-01-02Z', 0)",
-    "cycles_in_order": A_CYCLE + "({group}, 6, 'x', '', '2020-01-01Z', '2020-01-02Z', '2020-01-02Z', 0)",
-    "cycle_ends_after_start": A_CYCLE + "({group}, 6, 'x', '', '2030-01-02Z', '2030-01-02Z', '2030-01-02Z', 0)",
-    "cycle_closes_after_end": A_CYCLE + "({group}, 6, 'x', '', '2030-01-01Z', '2030-01-02Z', '2030-01-01Z', 0)",
+    + "({streak_group}, 7, 'x', '', '2030-01-01Z', '2030-01-02Z', '2030-01-02Z', 0, 0)",
+    "cycles_in_order": A_CYCLE + "({group}, 6, 'x', '', '2020-01-01Z', '2020-01-02Z', '2020-01-02Z', 0, 0)",
+    "cycle_ends_after_start": A_CYCLE + "({group}, 6, 'x', '', '2030-01-02Z', '2030-01-02Z', '2030-01-02Z', 0, 0)",
+    "cycle_closes_after_end": A_CYCLE + "({group}, 6, 'x', '', '2030-01-01Z', '2030-01-02Z', '2030-01-01Z', 0, 0)",
     "cycle_closed_when_due": "UPDATE targets_cycle SET closed_at = ends_at - interval '1 s' "
     "WHERE target_group_id = {group} AND number = 3",
     "cycle_paid_after_closed": "UPDATE targets_cycle SET paid_at = ends_at "
     "WHERE target_group_id = {group} AND number = 3",
     "cycles_never_overlap": "UPDATE targets_cycle SET ends_at = ends_at + interval '1 s', "
     "closes_at = closes_at + interval '1 s' WHERE target_group_id = {group} AND number = 3",
-    "target_value_unique": "INSERT INTO targets_targetvalue (target_id, cycle_id, value) "
-    "SELECT target_id, cycle_id, 1 FROM targets_targetvalue WHERE target_id = {target} LIMIT 1",
+    "target_value_unique": "INSERT INTO targets_targetvalue (target_id, cycle_id, value, allocation) "
+    "SELECT target_id, cycle_id, 1, 'IMMEDIATE' FROM targets_targetvalue WHERE target_id = {target} LIMIT 1",
     "target_value_positive": "UPDATE targets_targetvalue SET value = 0 WHERE target_id = {target}",
     "target_value_of_own_calendar": "UPDATE targets_targetvalue SET target_id = {streak} WHERE target_id = {target}",
     "level_count_unique": "UPDATE targets_streaklevel SET target_count = 2 WHERE id = {level4}",

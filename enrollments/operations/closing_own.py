@@ -1,0 +1,126 @@
+"""Closing the cycles of calendars that are each customer's own (domain.md 10): bar and pay at once, in chunks.
+
+Whoever writes in such a cycle holds the lock of the participation, so that lock is all that closing needs.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from enrollments.calendars import closes_at, own_calendar
+from enrollments.models import Participation
+from enrollments.operations.closing import CHUNK, never
+from targets.models import Brand
+
+# What the calendar says is worked out in Python: PostgreSQL reads a wall time that comes twice in another way.
+ADVANCE = """
+UPDATE enrollments_participation participation
+   SET closed_through = due.closed_through, closes_next_at = due.closes_next_at
+  FROM unnest(%(ids)s::bigint[], %(closed_through)s::integer[], %(closes_next_at)s::timestamptz[])
+       AS due (id, closed_through, closes_next_at)
+ WHERE participation.id = due.id
+"""
+
+# The set-based twin of "value >= target value, and a stay covers the cycle": domain.md 5 and 6, PERIOD_END.
+PAY = """
+INSERT INTO rewards_grant (brand_id, customer_id, target_id, cycle_number, run_number, allocation, reward_id,
+                           reward_name, reward_kind, reward_value, reward_payload, achieved_at, granted_at)
+SELECT participation.brand_id, participation.customer_id, participation.target_id, due.cycle_number,
+       progress.run_number, 'PERIOD_END', reward.id, reward.name, reward.kind, reward.value, reward.payload,
+       COALESCE(progress.achieved_at, %(at)s), GREATEST(%(at)s, progress.achieved_at)
+  FROM unnest(%(ids)s::bigint[], %(cycle_numbers)s::integer[]) AS due (id, cycle_number)
+  JOIN enrollments_participation participation ON participation.id = due.id
+  JOIN targets_target target ON target.id = participation.target_id
+  JOIN targets_cycle cycle ON cycle.target_group_id = target.target_group_id AND cycle.number = due.cycle_number
+  JOIN targets_targetvalue target_value
+    ON target_value.target_id = target.id AND target_value.cycle_id = cycle.id
+   AND target_value.allocation = 'PERIOD_END'
+  JOIN enrollments_stay stay
+    ON stay.participation_id = participation.id
+   AND stay.first_cycle <= due.cycle_number
+   AND (stay.end_cycle IS NULL OR stay.end_cycle > due.cycle_number)
+  JOIN enrollments_progress progress
+    ON progress.participation_id = participation.id
+   AND progress.run_number = stay.run_number
+   AND progress.cycle_number = due.cycle_number
+  JOIN rewards_reward reward
+    ON reward.target_id = target.id AND reward.level_id IS NULL AND reward.retired_at IS NULL
+ WHERE progress.value >= target_value.value
+ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True)
+class OwnClosed:
+    """How many cycles of customers' own calendars were closed in one transaction, and how many rewards given."""
+
+    cycles: int
+    granted: int
+
+
+def next_own_close(brand: Brand, until: datetime) -> datetime | None:
+    """The first instant until `until` at which a cycle of somebody's own calendar closes."""
+    due = Participation.objects.filter(brand=brand, closes_next_at__lte=until)
+    return due.order_by("closes_next_at").values_list("closes_next_at", flat=True).first()
+
+
+def close_own_cycles(
+    *, brand: Brand, at: datetime, is_to_stop: Callable[[], bool] = never, chunk: int | None = None
+) -> Iterator[OwnClosed]:
+    """Close every cycle of a customer's own calendar that is due at `at`, and give its period-end reward.
+
+    Safe to run again, in parallel, and after being killed at any point: a participation is closed up to `at` and paid
+    in one transaction. Yields each chunk of at most `chunk` participations as it is done; what is not consumed is not
+    closed. Those that somebody else holds are waited for at the end. `is_to_stop` is asked between chunks.
+    """
+    is_waiting = False
+    while not is_to_stop():
+        with transaction.atomic():
+            participations = _claim(brand, at, chunk or CHUNK, is_waiting=is_waiting)
+            closed = _close(participations, at) if participations else None
+        if closed is not None:
+            yield closed
+        elif is_waiting:
+            return
+        is_waiting = closed is None
+
+
+def _claim(brand: Brand, at: datetime, chunk: int, *, is_waiting: bool) -> list[Participation]:
+    """The next ones that are due, locked. Who waits does so in the order of ids, as everybody who locks several."""
+    due = Participation.objects.filter(brand=brand, closes_next_at__lte=at)
+    rows = due.select_for_update(of=("self",), no_key=True, skip_locked=not is_waiting)
+    rows = rows.select_related("target__target_group")
+    if not is_waiting:
+        return list(rows.order_by("closes_next_at")[:chunk])
+    ids = list(due.order_by("closes_next_at").values_list("pk", flat=True)[:chunk])
+    return list(rows.filter(pk__in=ids).order_by("pk"))
+
+
+def _close(participations: list[Participation], at: datetime) -> OwnClosed:
+    due: list[tuple[int, int]] = []
+    for each in participations:
+        calendar = own_calendar(each.target.target_group, each)
+        number = each.closed_through + 1
+        closing = closes_at(calendar, number)
+        while number <= calendar.group.cycle_count and closing is not None and closing <= at:
+            due.append((each.pk, number))
+            number += 1
+            closing = closes_at(calendar, number)
+        each.closed_through = number - 1
+        each.closes_next_at = closing if number <= calendar.group.cycle_count else None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            ADVANCE,
+            {
+                "ids": [each.pk for each in participations],
+                "closed_through": [each.closed_through for each in participations],
+                "closes_next_at": [each.closes_next_at for each in participations],
+            },
+        )
+        cursor.execute(
+            PAY,
+            {"ids": [pk for pk, _ in due], "cycle_numbers": [number for _, number in due], "at": at},
+        )
+        return OwnClosed(len(due), cursor.rowcount)
