@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from tests.properties.history import History
 from tests.properties.programme import (
+    AGNOSTIC,
     Activity,
     Balance,
     Counted,
@@ -59,7 +60,7 @@ class Reference(History):
         self._refuse_stale(at)
         if self.is_enrolled(at):
             raise Refusal(ALREADY_ENROLLED)
-        joined = self._cycle_to_join(at, cycle)
+        running, joined = self._running_or_next(at), self._cycle_to_join(at, cycle)
         self._refuse_achievement_in_advance(at, joined, balance)
 
         kind = "REENROLLED" if self._stays else "ENROLLED"
@@ -69,7 +70,7 @@ class Reference(History):
             self._add_fact(Balance(run, joined.number, at, balance))
 
         verdicts = {each.number: self._verdict_joining(each.number) for each in self.programme.cycles}
-        return self._write_receipt(kind, at, verdicts, ignored)
+        return self._write_receipt(kind, at, running, verdicts, ignored)
 
     def unenroll(self, *, at: datetime, scheduled: bool = False) -> Outcome:
         """Leave from the running or next cycle on; `scheduled`: from the one after it on (domain.md 5).
@@ -94,7 +95,7 @@ class Reference(History):
         )
 
         verdicts = {each.number: self._verdict_leaving(each) for each in self.programme.cycles}
-        return self._write_receipt("LEAVE_SCHEDULED" if scheduled else "UNENROLLED", at, verdicts)
+        return self._write_receipt("LEAVE_SCHEDULED" if scheduled else "UNENROLLED", at, left, verdicts)
 
     def cancel_leave(self, *, at: datetime) -> Outcome:
         """Stay after all: a scheduled leave that has not taken effect is taken back (domain.md 5).
@@ -109,7 +110,7 @@ class Reference(History):
         self._stays[-1] = replace(self._stays[-1], end_cycle=None, leaves_after=None)
 
         verdicts = {each.number: self._verdict_staying(each.number, running) for each in self.programme.cycles}
-        return self._write_receipt("LEAVE_CANCELLED", at, verdicts)
+        return self._write_receipt("LEAVE_CANCELLED", at, running, verdicts)
 
     def record(
         self,
@@ -142,9 +143,9 @@ class Reference(History):
     def due(self, at: datetime) -> list[Cycle]:
         """The cycles whose closing instant has come and that were not closed (domain.md 3).
 
-        Of a personal calendar those alone that pay at their end: closing others would do nothing (domain.md 10).
+        A cycle that ends when it is achieved needs no closing (domain.md 10).
         """
-        if self.programme.has_personal_calendars and self.programme.allocation == "IMMEDIATE":
+        if self.programme.window == AGNOSTIC:
             return []
         return [each for each in self.calendar.cycles if each.closes_at <= at and each.number not in self._barred]
 
@@ -327,13 +328,12 @@ class Reference(History):
             return False
         return self._value(run, cycle.number) >= cycle.target_value
 
-    def _values_known(self, at: datetime) -> dict[int, Decimal | None]:
-        """Values of the running (or next) cycle, and of closed cycles some stay covers; of others none."""
-        running = self.calendar.running_or_next(at)
+    def _values_known(self, at: datetime, running: Cycle) -> dict[int, Decimal | None]:
+        """Values of the cycle running (or next) when he came, and of closed cycles some stay covers; of others none."""
         values: dict[int, Decimal | None] = {}
         for cycle in self.calendar.cycles:
             stay = self._covering_stay(cycle.number)
-            if cycle == running:
+            if cycle.number == running.number:
                 values[cycle.number] = self._value(self._stays[-1].run, cycle.number)
             elif cycle.closes_at <= at and stay is not None:
                 values[cycle.number] = self._value(stay.run, cycle.number)
@@ -342,15 +342,18 @@ class Reference(History):
         return values
 
     def _write_receipt(
-        self, kind: str, at: datetime, verdicts: dict[int, str], ignored: list[str] | None = None
+        self, kind: str, at: datetime, running: Cycle, verdicts: dict[int, str], ignored: list[str] | None = None
     ) -> Outcome:
-        """The account of a change that has just been made, as of its instant."""
+        """The account of a change that has just been made, as of its instant; `running`: when it was asked for.
+
+        (A balance may achieve the open cycle of an agnostic calendar, and so end it.)
+        """
         self.changed_at = at
         outcome = Outcome(
             kind=kind,
             run=self._stays[-1].run,
             verdicts=verdicts,
-            values=self._values_known(at),
+            values=self._values_known(at, running),
             levels=self.levels(),
             count=self.count(at),
             paid=frozenset(number for number in verdicts if ("cycle", number) in self._grants),

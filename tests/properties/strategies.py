@@ -20,7 +20,7 @@ ZONES = ("UTC", "Asia/Kolkata", "America/Los_Angeles")
 ATTRIBUTE = "points"
 LENGTHS = (("DAILY", 1), ("DAILY", 2), ("CUSTOM", 3), ("WEEKLY", 1), ("MONTHLY", 1))
 
-WINDOWS_DRAWN = (FIXED,)  # the product does not know the others yet
+WINDOWS_DRAWN = (FIXED, FIXED, CYCLIC, AGNOSTIC)
 
 ALLOCATIONS = st.sampled_from(("PERIOD_END", "IMMEDIATE", "PERIOD_END"))
 

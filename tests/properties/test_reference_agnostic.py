@@ -56,6 +56,7 @@ def test_balance_that_reaches_the_target_value_achieves_the_open_cycle_and_ends_
     joined = customer.enroll(at=day(1), balance=Decimal(12))
 
     assert joined.verdicts == dict.fromkeys((1, 2, 3), "member")
+    assert joined.values == {1: Decimal(12), 2: None, 3: None}
     assert joined.paid == {1}
     assert spend(customer, day(2), 4) == Counted(1, 2, Decimal(4), is_achieved=False)
 

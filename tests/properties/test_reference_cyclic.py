@@ -243,10 +243,3 @@ def test_returning_to_the_personal_cycle_whose_reward_he_forfeited_brings_it_bac
 
     assert customer.stays == [(1, 1, 1), (1, 1, None)]
     assert customer.close(1)
-
-
-def test_immediate_cycles_of_a_personal_calendar_need_no_closing():
-    customer = enrolled(WEEKS)
-    spend(customer, day(1), 10)
-
-    assert customer.due(day(31)) == []

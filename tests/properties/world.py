@@ -6,11 +6,18 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from enrollments import operations
 from enrollments.enums import Effective, NotCounted, Source
 from enrollments.integrity import all_violations
 from enrollments.models import Participation, Receipt
-from enrollments.operations import ActivityData, cancel_leave, close_cycles, enroll, record_activity, unenroll
+from enrollments.operations import (
+    ActivityData,
+    cancel_leave,
+    close_cycles,
+    close_own_cycles,
+    enroll,
+    record_activity,
+    unenroll,
+)
 from enrollments.receipts import account, accounts
 from rewards.enums import RewardKind
 from rewards.operations import RewardData, define_programme
@@ -247,7 +254,7 @@ class World:
         if not personal:
             return
         paid = sum([reference.close(cycle.number) for reference in personal for cycle in reference.due(self.now)])
-        agree(operations.close_personal_cycles(brand=self.brand, at=self.now), paid)
+        agree(sum(each.granted for each in close_own_cycles(brand=self.brand, at=self.now)), paid)
 
     def _of(self, target: Target) -> list[Pair]:
         return [each for each in self.pairs if each.target is target]
