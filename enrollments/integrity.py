@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connection
 
+from enrollments import integrity_own_calendars
 from enrollments.integrity_statements import CHAINS, STATEMENTS
 from targets.models import Brand
 
@@ -50,7 +51,10 @@ class Violation:
     detail: str
 
 
-CHECKS = tuple(Check(name, promise, statement) for name, (promise, statement) in STATEMENTS.items())
+CHECKS = tuple(
+    Check(name, promise, statement)
+    for name, (promise, statement) in (STATEMENTS | integrity_own_calendars.STATEMENTS).items()
+)
 
 
 def violations(check: Check, brand: Brand | None = None) -> list[Violation]:

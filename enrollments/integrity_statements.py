@@ -40,6 +40,9 @@ chain AS (
 )
 """
 
+# A reward was promised then if it was made before and not retired until after. What was made or retired at the very
+# instant (the clock of a sandbox stands still) may have come before or after: nothing is claimed of it, unless the
+# reward was there before anybody was enrolled.
 STATEMENTS = {
     # domain.md 9.1
     "stays_within_calendar": (
@@ -114,10 +117,13 @@ STATEMENTS = {
           JOIN targets_targetvalue target_value
             ON target_value.target_id = target.id AND target_value.cycle_id = cycle.id
            AND target_value.allocation = 'IMMEDIATE'
-          JOIN rewards_reward reward ON reward.target_id = target.id AND reward.level_id IS NULL
-           AND reward.created_at <= progress.achieved_at
-           AND (reward.retired_at IS NULL OR reward.retired_at > progress.achieved_at)
          WHERE progress.achieved_at IS NOT NULL
+           AND EXISTS (
+             SELECT FROM rewards_reward reward
+              WHERE reward.target_id = target.id AND reward.level_id IS NULL
+                AND (reward.cycle_id IS NULL OR reward.cycle_id = cycle.id)
+                AND (reward.is_from_start OR reward.created_at < progress.achieved_at)
+                AND (reward.retired_at IS NULL OR reward.retired_at > progress.achieved_at))
            AND NOT EXISTS (
              SELECT FROM rewards_grant given
               WHERE given.customer_id = participation.customer_id AND given.target_id = participation.target_id
@@ -133,7 +139,7 @@ STATEMENTS = {
                       chain.length) AS detail
           FROM chain
           JOIN rewards_reward reward ON reward.target_id = chain.target_id
-           AND reward.created_at <= chain.last_achieved_at
+           AND (reward.is_from_start OR reward.created_at < chain.last_achieved_at)
            AND (reward.retired_at IS NULL OR reward.retired_at > chain.last_achieved_at)
           JOIN targets_streaklevel level ON level.id = reward.level_id AND level.target_count <= chain.length
          WHERE NOT EXISTS (
@@ -164,6 +170,33 @@ STATEMENTS = {
              OR level.target_count > coalesce(longest.length, 0))
         """,
     ),
+    # Promised then: when it was given, or its cycle was closed. At the very instant of a change either may be right.
+    "grant_is_what_was_promised": (
+        "A grant gives what was promised then, word for word: the period's own reward, else the target's.",
+        """
+        SELECT given.customer_id, given.target_id,
+               format('grant %%s of %%s: %%s', given.id, promised_at, given.reward_name) AS detail
+          FROM (
+            SELECT given.*, cycle.id AS cycle_id,
+                   CASE WHEN given.allocation = 'PERIOD_END' THEN cycle.closed_at ELSE given.granted_at END
+                     AS promised_at
+              FROM rewards_grant given
+              JOIN targets_target target ON target.id = given.target_id
+              JOIN targets_cycle cycle
+                ON cycle.target_group_id = target.target_group_id AND cycle.number = given.cycle_number
+          ) given
+          JOIN rewards_reward reward ON reward.id = given.reward_id
+         WHERE (given.reward_name, given.reward_kind, given.reward_value, given.reward_payload)
+               IS DISTINCT FROM (reward.name, reward.kind, reward.value, reward.payload)
+            OR reward.retired_at < promised_at
+            OR reward.created_at > promised_at AND NOT reward.is_from_start
+            OR reward.level_id IS NULL AND reward.cycle_id IS NULL AND EXISTS (
+              SELECT FROM rewards_reward own
+               WHERE own.target_id = given.target_id AND own.cycle_id = given.cycle_id
+                 AND (own.created_at < promised_at OR own.is_from_start)
+                 AND (own.retired_at IS NULL OR own.retired_at > promised_at))
+        """,
+    ),
     # domain.md 9.4. Nobody joins or leaves a closed period, so today's stays are those of the payment.
     "period_end_grant_to_member": (
         "A period-end grant went to a member of the period who had reached its value, and not before it closed.",
@@ -176,7 +209,8 @@ STATEMENTS = {
           LEFT JOIN targets_cycle cycle
             ON cycle.target_group_id = target.target_group_id AND cycle.number = given.cycle_number
          WHERE given.allocation = 'PERIOD_END'
-           AND (cycle.closed_at IS NULL OR given.granted_at < cycle.closes_at
+           AND (cycle.id IS NULL
+             OR cycle.closes_at IS NOT NULL AND (cycle.closed_at IS NULL OR given.granted_at < cycle.closes_at)
              OR NOT EXISTS (
                SELECT FROM enrollments_participation participation
                  JOIN enrollments_stay stay ON stay.participation_id = participation.id
@@ -201,9 +235,6 @@ STATEMENTS = {
           JOIN targets_targetvalue target_value
             ON target_value.target_id = target.id AND target_value.cycle_id = cycle.id
            AND target_value.allocation = 'PERIOD_END'
-          JOIN rewards_reward reward ON reward.target_id = target.id AND reward.level_id IS NULL
-           AND reward.created_at <= cycle.closed_at
-           AND (reward.retired_at IS NULL OR reward.retired_at > cycle.paid_at)
           JOIN enrollments_participation participation ON participation.target_id = target.id
           JOIN enrollments_stay stay ON stay.participation_id = participation.id
            AND stay.first_cycle <= cycle.number AND coalesce(stay.end_cycle, 32767) > cycle.number
@@ -211,6 +242,12 @@ STATEMENTS = {
            AND progress.run_number = stay.run_number AND progress.cycle_number = cycle.number
            AND progress.value >= target_value.value
          WHERE cycle.paid_at IS NOT NULL
+           AND EXISTS (
+             SELECT FROM rewards_reward reward
+              WHERE reward.target_id = target.id AND reward.level_id IS NULL
+                AND (reward.cycle_id IS NULL OR reward.cycle_id = cycle.id)
+                AND (reward.is_from_start OR reward.created_at < cycle.closed_at)
+                AND (reward.retired_at IS NULL OR reward.retired_at > cycle.closed_at))
            AND NOT EXISTS (
              SELECT FROM rewards_grant given
               WHERE given.customer_id = participation.customer_id AND given.target_id = participation.target_id

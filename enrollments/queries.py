@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from enrollments.decisions import CycleState, shown_count
 from enrollments.models import Participation, Progress, Stay
-from rewards.models import Grant, Reward
+from rewards.models import Grant
 from targets.enums import Allocation, TrackingType
 from targets.models import Cycle, Target, TargetValue
 from targets.queries import ended_while_inactive
@@ -38,10 +38,6 @@ def is_current(stay: Stay, target: Target, at: datetime) -> bool:
         return False
     ends_at = scheduled_end(stay, target)
     return ends_at is None or at < ends_at
-
-
-def promised_reward(target: Target, level_id: int | None = None) -> Reward | None:
-    return Reward.objects.filter(target=target, level=level_id, retired_at=None).first()
 
 
 def cycle_state(participation: Participation, target: Target, run_number: int, cycle: Cycle) -> CycleState:

@@ -1,33 +1,50 @@
+from django.contrib.postgres.constraints import ExclusionConstraint
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
 
 from rewards.enums import RewardKind
 from targets.enums import Allocation
 from targets.exact_json import ExactJSONField
 from targets.feeds import TransactionId
-from targets.models import Brand, Customer, StreakLevel, Target
+from targets.models import Brand, Customer, Cycle, StreakLevel, Target
+
+
+def _one_number(expression: Combinable) -> Func:
+    """Core GiST has range types only: a number becomes the range of just it."""
+    return Func(expression, expression, Value("[]"), function="int8range")
 
 
 class Reward(models.Model):
     """What a target pays per cycle, or a streak level when it is reached. At most one at a time.
 
-    Never edited once it paid: a new definition retires the old one, so what a grant promised stays readable.
+    A cycle with a reward of its own pays that, and not the target's. Promised in [created_at, retired_at). Never edited
+    once it paid: a new definition retires the old one, so what a grant promised stays readable.
     """
 
     target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="rewards")
     level = models.ForeignKey(StreakLevel, null=True, blank=True, on_delete=models.PROTECT, related_name="rewards")
+    cycle = models.ForeignKey(Cycle, null=True, blank=True, on_delete=models.PROTECT, related_name="rewards")
     name = models.CharField(max_length=200)
     kind = models.CharField(max_length=8, choices=RewardKind.choices)
     value = models.DecimalField(max_digits=18, decimal_places=3, null=True, blank=True)
     payload = ExactJSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.CharField(max_length=150, blank=True)
+    retired_by = models.CharField(max_length=150, blank=True)
+    is_from_start = models.BooleanField(
+        "from the start",
+        default=True,
+        help_text="Promised before anybody was enrolled, so before anything could be achieved.",
+    )
 
     class Meta:
         constraints = [
-            # Serves "what is promised now" for a target and its levels.
+            # Serves "what is promised now" for a target, its levels and its cycles.
             models.UniqueConstraint(
-                fields=["target", "level"],
+                fields=["target", "level", "cycle"],
                 condition=Q(retired_at=None),
                 nulls_distinct=False,
                 name="reward_one_at_a_time",
@@ -35,6 +52,21 @@ class Reward(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(retired_at=None) | Q(retired_at__gte=F("created_at")), name="reward_retired_after_made"
+            ),
+            models.CheckConstraint(
+                condition=Q(level=None) | Q(cycle=None),
+                name="reward_of_level_or_cycle",
+                violation_error_message="A reward is for a level or for a period, not for both.",
+            ),
+            ExclusionConstraint(
+                name="rewards_never_overlap",
+                expressions=[
+                    (_one_number(F("target")), "&&"),
+                    (_one_number(Coalesce(F("level"), 0)), "&&"),
+                    (_one_number(Coalesce(F("cycle"), 0)), "&&"),
+                    (Func(F("created_at"), F("retired_at"), function="tstzrange"), "&&"),
+                ],
+                violation_error_message="At each instant one reward is promised.",
             ),
         ]
 

@@ -133,6 +133,22 @@ def make_programme(
     return target
 
 
+def own_rewards(target: Target) -> None:
+    """Each cycle pays a reward of its own: 1 point in c1, 2 in c2, ..."""
+    cycles = target.target_group.cycles.all()
+    Reward.objects.bulk_create(
+        Reward(
+            target=target,
+            cycle=cycle,
+            name=f"Of {cycle.ref_code}",
+            kind=RewardKind.POINTS,
+            value=Decimal(cycle.number),
+            created_at=cycle.starts_at,
+        )
+        for cycle in cycles
+    )
+
+
 def freeze(target_group: TargetGroup) -> None:
     """Make it inactive, as from its beginning."""
     set_group_active(target_group=target_group, is_active=False, at=START, by="test")

@@ -244,16 +244,21 @@ def look_ahead(participations: Sequence[Participation], effective: Effective) ->
     refusals = [why(left, each) for left, each in zip(lefts, participations, strict=True)]
     receipts = [left.receipt for left, refusal in zip(lefts, refusals, strict=True) if left.receipt and not refusal]
     rendered = iter(accounts(receipts))
-    rewards = {
-        each.target_id: each
-        for each in Reward.objects.filter(
-            target__in={each.target_id for each in participations}, level=None, retired_at=None
-        )
-    }
-    return [
-        Preview(each, None if refusal else next(rendered), refusal, rewards.get(each.target_id))
-        for each, refusal in zip(participations, refusals, strict=True)
-    ]
+    promised = promised_now(participations)
+    previews = []
+    for each, refusal in zip(participations, refusals, strict=True):
+        shown = None if refusal else next(rendered)
+        running = shown.receipt.running_cycle if shown else None
+        reward = promised.get((each.target_id, running)) or promised.get((each.target_id, None))
+        previews.append(Preview(each, shown, refusal, reward))
+    return previews
+
+
+def promised_now(participations: Sequence[Participation]) -> dict[tuple[int, int | None], Reward]:
+    """By target and number of the cycle whose own reward it is; None: of all others. One statement."""
+    targets = {each.target_id for each in participations}
+    rewards = Reward.objects.filter(target__in=targets, level=None, retired_at=None).select_related("cycle")
+    return {(each.target_id, each.cycle.number if each.cycle else None): each for each in rewards}
 
 
 def why(left: Left, participation: Participation) -> str:

@@ -1,7 +1,6 @@
 """What an enrolment knows of the customer's own calendar, and how far that is closed and paid."""
 
-import migrations, models
-
+from django.db import migrations, models
 
 CHECK_CALENDARS = """
 CREATE FUNCTION check_own_calendar() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -22,12 +21,11 @@ BEGIN
     'own_calendar_closes_forward', 'The cycles of a calendar are closed one after the other, up to the last.');
   RETURN NEW;
 END $$;
-CREATE TRIGGER check_own_calendar BEFORE INSERT OR UPDATE OF anchored_at, closed_through
-  ON enrollments_participation FOR EACH ROW
+CREATE TRIGGER check_new_own_calendar BEFORE INSERT ON enrollments_participation FOR EACH ROW
   WHEN (NEW.anchored_at IS NOT NULL OR NEW.closed_through <> 0) EXECUTE FUNCTION check_own_calendar();
-CREATE TRIGGER check_own_calendar_stays BEFORE UPDATE OF anchored_at, closed_through
-  ON enrollments_participation FOR EACH ROW
-  WHEN (OLD.anchored_at IS NOT NULL AND NEW.anchored_at IS NULL) EXECUTE FUNCTION check_own_calendar();
+CREATE TRIGGER check_own_calendar BEFORE UPDATE OF anchored_at, closed_through ON enrollments_participation FOR EACH ROW
+  WHEN (NEW.anchored_at IS DISTINCT FROM OLD.anchored_at OR NEW.closed_through <> OLD.closed_through)
+  EXECUTE FUNCTION check_own_calendar();
 
 CREATE FUNCTION check_own_period_end_grant() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -49,56 +47,78 @@ CREATE TRIGGER check_own_period_end_grant AFTER INSERT ON rewards_grant REFERENC
 UNCHECK = """
 DROP TRIGGER check_own_period_end_grant ON rewards_grant;
 DROP FUNCTION check_own_period_end_grant();
-DROP TRIGGER check_own_calendar_stays ON enrollments_participation;
 DROP TRIGGER check_own_calendar ON enrollments_participation;
+DROP TRIGGER check_new_own_calendar ON enrollments_participation;
 DROP FUNCTION check_own_calendar();
 """
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('enrollments', '0010_erased_customers'),
-        ('targets', '0012_own_calendars'),
+        ("enrollments", "0010_erased_customers"),
+        ("targets", "0012_own_calendars"),
+        ("rewards", "0007_own_calendars"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='participation',
-            name='anchored_at',
-            field=models.DateTimeField(blank=True, help_text="Where the customer's own calendar begins: his first activity. Never moves.", null=True),
+            model_name="participation",
+            name="anchored_at",
+            field=models.DateTimeField(
+                blank=True,
+                help_text="Where the customer's own calendar begins: his first activity. Never moves.",
+                null=True,
+            ),
         ),
         migrations.AddField(
-            model_name='participation',
-            name='closed_through',
-            field=models.PositiveSmallIntegerField(default=0, help_text='The cycles of his own calendar up to this one are closed and paid.'),
+            model_name="participation",
+            name="closed_through",
+            field=models.PositiveSmallIntegerField(
+                default=0, help_text="The cycles of his own calendar up to this one are closed and paid."
+            ),
         ),
         migrations.AddField(
-            model_name='participation',
-            name='closes_next_at',
-            field=models.DateTimeField(blank=True, help_text='When the next cycle of his own calendar closes.', null=True),
+            model_name="participation",
+            name="closes_next_at",
+            field=models.DateTimeField(
+                blank=True, help_text="When the next cycle of his own calendar closes.", null=True
+            ),
         ),
         migrations.AddField(
-            model_name='receipt',
-            name='anchored_at',
-            field=models.DateTimeField(blank=True, help_text='Where his own calendar began, if it had.', null=True),
+            model_name="receipt",
+            name="anchored_at",
+            field=models.DateTimeField(blank=True, help_text="Where his own calendar began, if it had.", null=True),
         ),
         migrations.AddField(
-            model_name='stay',
-            name='leaves_at',
+            model_name="stay",
+            name="leaves_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddIndex(
-            model_name='participation',
-            index=models.Index(condition=models.Q(('closes_next_at__isnull', False)), fields=['brand', 'closes_next_at'], name='participation_due'),
+            model_name="participation",
+            index=models.Index(
+                condition=models.Q(("closes_next_at__isnull", False)),
+                fields=["brand", "closes_next_at"],
+                name="participation_due",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='participation',
-            constraint=models.CheckConstraint(condition=models.Q(('anchored_at__isnull', False), models.Q(('closed_through', 0), ('closes_next_at', None)), _connector='OR'), name='participation_closes_what_has_begun'),
+            model_name="participation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("anchored_at__isnull", False),
+                    models.Q(("closed_through", 0), ("closes_next_at", None)),
+                    _connector="OR",
+                ),
+                name="participation_closes_what_has_begun",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='stay',
-            constraint=models.CheckConstraint(condition=models.Q(('leaves_at', None), ('leaves_after__isnull', False), _connector='OR'), name='stay_leaves_as_scheduled'),
+            model_name="stay",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("leaves_at", None), ("leaves_after__isnull", False), _connector="OR"),
+                name="stay_leaves_as_scheduled",
+            ),
         ),
         migrations.RunSQL(CHECK_CALENDARS, UNCHECK),
     ]

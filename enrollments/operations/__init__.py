@@ -6,6 +6,7 @@ from enrollments.operations.enrolling_newcomers import Newcomer, enroll_newcomer
 from enrollments.operations.erasing import Erasure, erase_customer
 from enrollments.operations.freezing import set_group_active, set_target_active
 from enrollments.operations.leaving import cancel_leave, unenroll
+from enrollments.operations.rewarding import change_reward
 
 __all__ = [
     "ActivityData",
@@ -17,6 +18,7 @@ __all__ = [
     "OwnClosed",
     "Recorded",
     "cancel_leave",
+    "change_reward",
     "close_cycles",
     "close_own_cycles",
     "enroll",

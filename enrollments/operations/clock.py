@@ -4,10 +4,13 @@ from collections import deque
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Least
 
 from enrollments.models import Participation
 from enrollments.operations.closing import close_cycle, due_cycles
 from enrollments.operations.closing_own import close_own_cycles, next_own_close
+from rewards.models import Reward
 from targets.errors import InvalidInput, NotASandbox
 from targets.models import Brand, Cycle
 
@@ -68,6 +71,7 @@ def _turn_back(brand: Brand, at: datetime, to: datetime) -> None:
                 f"The clock stands at {at.isoformat()}: once somebody is enrolled it goes forward only.", field="now"
             )
         _reopen_cycles_after(brand, to)
+        _promise_from(brand, to)
         Brand.objects.filter(pk=brand.pk).update(clock_at=to)
 
 
@@ -76,3 +80,10 @@ def _reopen_cycles_after(brand: Brand, to: datetime) -> None:
     Cycle.objects.filter(target_group__brand=brand, closes_at__gt=to, closed_at__isnull=False).update(
         closed_at=None, paid_through=0, paid_at=None
     )
+
+
+def _promise_from(brand: Brand, to: datetime) -> None:
+    """What a later clock has promised is promised already. First what it has retired: promises never overlap."""
+    rewards = Reward.objects.filter(target__brand=brand)
+    rewards.filter(retired_at__gt=to).update(retired_at=to, created_at=Least("created_at", Value(to)))
+    rewards.filter(created_at__gt=to).update(created_at=to)

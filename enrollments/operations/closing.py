@@ -15,14 +15,31 @@ from targets.models import Brand, Cycle
 
 CHUNK = 5_000  # participations paid in one transaction: less than a second
 
-# The set-based twin of "value >= target value, and a stay covers the cycle": domain.md 5 and 6, PERIOD_END.
+# The set-based twin of "value >= target value, and a stay covers the cycle": domain.md 5 and 6, PERIOD_END. Promised is
+# what was in force when the cycle was barred, its own reward before the target's: the same for every chunk, whatever
+# has been changed since (rewards.queries.promised_reward).
 PAY = """
 INSERT INTO rewards_grant (brand_id, customer_id, target_id, cycle_number, run_number, allocation, reward_id,
                            reward_name, reward_kind, reward_value, reward_payload, achieved_at, granted_at)
+WITH promised AS (
+  SELECT DISTINCT ON (target_value.target_id) target_value.value AS target_value, reward.*
+    FROM targets_cycle cycle
+    JOIN targets_targetvalue target_value
+      ON target_value.cycle_id = cycle.id AND target_value.allocation = 'PERIOD_END'
+    JOIN rewards_reward reward
+      ON reward.target_id = target_value.target_id AND reward.level_id IS NULL
+     AND (reward.cycle_id = cycle.id OR reward.cycle_id IS NULL)
+     AND (reward.is_from_start OR reward.created_at <= cycle.closed_at)
+     AND (reward.retired_at IS NULL OR reward.retired_at > cycle.closed_at)
+   WHERE cycle.id = %(cycle_id)s
+   ORDER BY target_value.target_id, reward.cycle_id, reward.id DESC
+)
 SELECT participation.brand_id, participation.customer_id, participation.target_id, %(cycle_number)s,
-       progress.run_number, 'PERIOD_END', reward.id, reward.name, reward.kind, reward.value, reward.payload,
+       progress.run_number, 'PERIOD_END', promised.id, promised.name, promised.kind, promised.value, promised.payload,
        COALESCE(progress.achieved_at, %(at)s), GREATEST(%(at)s, progress.achieved_at)
   FROM enrollments_participation participation
+  JOIN promised
+    ON promised.target_id = participation.target_id
   JOIN enrollments_stay stay
     ON stay.participation_id = participation.id
    AND stay.first_cycle <= %(cycle_number)s
@@ -31,14 +48,8 @@ SELECT participation.brand_id, participation.customer_id, participation.target_i
     ON progress.participation_id = participation.id
    AND progress.run_number = stay.run_number
    AND progress.cycle_number = %(cycle_number)s
-  JOIN targets_targetvalue target_value
-    ON target_value.target_id = participation.target_id
-   AND target_value.cycle_id = %(cycle_id)s
-   AND target_value.allocation = 'PERIOD_END'
-  JOIN rewards_reward reward
-    ON reward.target_id = participation.target_id AND reward.level_id IS NULL AND reward.retired_at IS NULL
  WHERE participation.id = ANY(%(participation_ids)s)
-   AND progress.value >= target_value.value
+   AND progress.value >= promised.target_value
 ON CONFLICT DO NOTHING
 """
 

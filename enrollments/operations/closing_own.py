@@ -1,6 +1,6 @@
 """Closing the cycles of calendars that are each customer's own (domain.md 10): bar and pay at once, in chunks.
 
-Whoever writes in such a cycle holds the lock of the participation, so that lock is all that closing needs.
+Whoever writes in such a cycle holds the lock of the participation: who has that lock may close it.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from enrollments.calendars import closes_at, own_calendar
+from enrollments.locks import share_calendar
 from enrollments.models import Participation
 from enrollments.operations.closing import CHUNK, never
 from targets.models import Brand
@@ -23,12 +24,13 @@ UPDATE enrollments_participation participation
  WHERE participation.id = due.id
 """
 
-# The set-based twin of "value >= target value, and a stay covers the cycle": domain.md 5 and 6, PERIOD_END.
+# The set-based twin of "value >= target value, and a stay covers the cycle": domain.md 5 and 6, PERIOD_END. Promised is
+# what is in force when it closes, the cycle's own reward before the target's (rewards.queries.promised_reward).
 PAY = """
 INSERT INTO rewards_grant (brand_id, customer_id, target_id, cycle_number, run_number, allocation, reward_id,
                            reward_name, reward_kind, reward_value, reward_payload, achieved_at, granted_at)
 SELECT participation.brand_id, participation.customer_id, participation.target_id, due.cycle_number,
-       progress.run_number, 'PERIOD_END', reward.id, reward.name, reward.kind, reward.value, reward.payload,
+       progress.run_number, 'PERIOD_END', promised.id, promised.name, promised.kind, promised.value, promised.payload,
        COALESCE(progress.achieved_at, %(at)s), GREATEST(%(at)s, progress.achieved_at)
   FROM unnest(%(ids)s::bigint[], %(cycle_numbers)s::integer[]) AS due (id, cycle_number)
   JOIN enrollments_participation participation ON participation.id = due.id
@@ -45,8 +47,13 @@ SELECT participation.brand_id, participation.customer_id, participation.target_i
     ON progress.participation_id = participation.id
    AND progress.run_number = stay.run_number
    AND progress.cycle_number = due.cycle_number
-  JOIN rewards_reward reward
-    ON reward.target_id = target.id AND reward.level_id IS NULL AND reward.retired_at IS NULL
+  CROSS JOIN LATERAL (
+    SELECT reward.* FROM rewards_reward reward
+     WHERE reward.target_id = target.id AND reward.level_id IS NULL
+       AND (reward.cycle_id = cycle.id OR reward.cycle_id IS NULL)
+       AND (reward.is_from_start OR reward.created_at <= %(at)s)
+       AND (reward.retired_at IS NULL OR reward.retired_at > %(at)s)
+     ORDER BY reward.cycle_id, reward.id DESC LIMIT 1) promised
  WHERE progress.value >= target_value.value
 ON CONFLICT DO NOTHING
 """
@@ -99,6 +106,8 @@ def _claim(brand: Brand, at: datetime, chunk: int, *, is_waiting: bool) -> list[
 
 
 def _close(participations: list[Participation], at: datetime) -> OwnClosed:
+    for group_id in sorted({each.target.target_group_id for each in participations}):
+        share_calendar(group_id)  # what is promised does not change meanwhile
     due: list[tuple[int, int]] = []
     for each in participations:
         calendar = own_calendar(each.target.target_group, each)

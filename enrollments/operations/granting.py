@@ -4,8 +4,9 @@ from datetime import datetime
 
 from enrollments.decisions import chain_through
 from enrollments.models import Participation, Progress, Stay
-from enrollments.queries import promised_reward, streak
+from enrollments.queries import streak
 from rewards.models import Grant, Reward
+from rewards.queries import in_force, promised_reward
 from targets.enums import Allocation
 from targets.models import StreakLevel, Target, TargetValue
 
@@ -34,7 +35,7 @@ def settle(
         return []
     if target.target_group.is_streak:
         return _grant_levels(participation, target, progress, stays, at)
-    reward = promised_reward(target)
+    reward = promised_reward(target, target_value.cycle_id, at)
     already = Grant.objects.filter(
         customer=participation.customer_id, target=target, cycle_number=progress.cycle_number, level=None
     ).exists()
@@ -51,9 +52,8 @@ def _grant_levels(
         customer=participation.customer_id, target=target, run_number=progress.run_number, level__isnull=False
     ).values("level")
     levels = StreakLevel.objects.filter(target_group=target.target_group_id, target_count__lte=count)
-    rewards = {
-        reward.level_id: reward for reward in Reward.objects.filter(target=target, level__isnull=False, retired_at=None)
-    }
+    promised = Reward.objects.filter(in_force(at), target=target, level__isnull=False).order_by("pk")
+    rewards = {reward.level_id: reward for reward in promised}
     return [
         _grant(participation, target, progress, rewards[level.pk], level, at)
         for level in levels.exclude(pk__in=granted).order_by("target_count")

@@ -10,7 +10,8 @@ from enrollments.enums import Effective, ReceiptKind, Source, Verdict
 from enrollments.locks import lock_participation, share_running_cycle
 from enrollments.models import Participation, Receipt, Stay
 from enrollments.operations.accounting import Origin, account_fields
-from enrollments.queries import cycle_state, is_current, promised_reward, scheduled_end
+from enrollments.queries import cycle_state, is_current, scheduled_end
+from rewards.queries import promised_reward
 from targets.errors import CycleNotFound, NotEnrolled
 from targets.models import Customer, Target
 
@@ -56,7 +57,7 @@ def unenroll(
             first_cycle=stay.first_cycle,
             running_cycle=cycle.number,
             running=state,
-            is_rewarded=promised_reward(target) is not None,
+            is_rewarded=promised_reward(target, cycle.pk, at) is not None,
         )
         scheduled = leave.leaves_after is not None
         receipt = Receipt(

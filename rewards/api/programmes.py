@@ -11,7 +11,7 @@ from rest_framework import serializers
 from rewards.api.calendars import CalendarFields, calendar_of, names_of
 from rewards.api.cosmetic import CosmeticFields, cosmetic_of
 from rewards.enums import RewardKind
-from rewards.operations import RewardData
+from rewards.operations import PeriodReward, RewardData
 from targets.answers import Notice
 from targets.enums import Allocation, Entity, EvaluationType, FrequencyType, Kpi, TrackingType
 from targets.errors import InvalidInput
@@ -28,13 +28,17 @@ class RewardSerializer(StrictSerializer):
 
     name = TextField(max_length=200)
     kind = serializers.ChoiceField(choices=RewardKind.choices)
-    value = AmountField(required=False, allow_null=True, default=None, min_value=0)
-    payload = serializers.DictField(required=False, default=dict, help_text="Anything the receiving system needs.")
+    value = AmountField(required=False, allow_null=True, default=None, help_text="POINTS need one; greater than 0.")
+    payload = serializers.DictField(
+        required=False, default=dict, help_text="Anything the receiving system needs, up to 10,000 characters of JSON."
+    )
 
-    def validate(self, reward: dict[str, Any]) -> dict[str, Any]:
-        if reward["kind"] == RewardKind.POINTS and reward["value"] is None:
-            raise serializers.ValidationError({"value": ["Say how many points."]})
-        return reward
+
+class PeriodRewardSerializer(StrictSerializer):
+    """What is given in one period instead of the target's reward."""
+
+    refCode = TextField(max_length=100, help_text="Of the period.")
+    reward = RewardSerializer()
 
 
 class DefaultValueSerializer(serializers.Serializer[Any]):
@@ -70,6 +74,13 @@ class TargetSerializer(CosmeticFields):
         choices=Allocation.choices, required=False, default=Allocation.IMMEDIATE
     )
     reward = RewardSerializer(required=False, allow_null=True, default=None)
+    periodRewards = PeriodRewardSerializer(
+        many=True,
+        required=False,
+        allow_null=True,
+        default=list,
+        help_text="For periods that are to give another reward than the target's.",
+    )
 
 
 class LevelSerializer(serializers.Serializer[Any]):
@@ -106,6 +117,7 @@ class Definition:
 
     group: GroupData
     rewards: list[RewardData | None]
+    period_rewards: list[list[PeriodReward]]
     level_rewards: list[RewardData | None]
     warnings: list[Notice]
 
@@ -147,6 +159,7 @@ def definition(brand: Brand, sent: Any) -> Definition:
             cosmetic=cosmetic_of(body),
         ),
         [_reward(each["reward"]) for each in body["targets"]],
+        [_period_rewards(each["periodRewards"] or []) for each in body["targets"]],
         [_reward(each["reward"]) for each in streaks],
         warnings,
     )
@@ -245,7 +258,13 @@ def _target(sent: dict[str, Any], path: str) -> TargetData:
     )
 
 
+def _period_rewards(sent: list[dict[str, Any]]) -> list[PeriodReward]:
+    return [PeriodReward(each["refCode"], _made(each["reward"])) for each in sent]
+
+
 def _reward(sent: dict[str, Any] | None) -> RewardData | None:
-    if sent is None:
-        return None
+    return None if sent is None else _made(sent)
+
+
+def _made(sent: dict[str, Any]) -> RewardData:
     return RewardData(sent["name"], RewardKind(sent["kind"]), sent["value"], sent["payload"])

@@ -26,7 +26,7 @@ def attribution(group: TargetGroup) -> dict[str, Any]:
 def with_targets(groups: list[TargetGroup]) -> list[TargetGroup]:
     """The same groups with what `target_json` reads, in a constant number of statements."""
     targets = Prefetch("targets", Target.objects.order_by("pk"))
-    promised = Prefetch("targets__rewards", Reward.objects.filter(retired_at=None))
+    promised = Prefetch("targets__rewards", Reward.objects.filter(retired_at=None).select_related("cycle"))
     prefetch_related_objects(groups, targets, "targets__values", promised)
     return groups
 
@@ -143,6 +143,7 @@ def target_json(target: Target, group: TargetGroup) -> dict[str, Any]:
         # One word for all periods. Where they differ: that of the last, which is what goes on.
         "rewardAllocationType": default_values[-1]["rewardAllocationType"],
         "reward": reward_json(promised(target, None)),
+        "periodRewards": period_rewards_json(target),
         **target.cosmetic,
         "attribution": attribution(group),
     }
@@ -150,7 +151,17 @@ def target_json(target: Target, group: TargetGroup) -> dict[str, Any]:
 
 def promised(target: Target, level: StreakLevel | None) -> Reward | None:
     level_id = level.pk if level else None
-    return next((reward for reward in target.rewards.all() if reward.level_id == level_id), None)
+    rewards = (reward for reward in target.rewards.all() if reward.cycle is None)
+    return next((reward for reward in rewards if reward.level_id == level_id), None)
+
+
+def period_rewards_json(target: Target) -> list[dict[str, Any]]:
+    """The periods with a reward of their own, in their order."""
+    own = [(reward.cycle, reward) for reward in target.rewards.all() if reward.cycle is not None]
+    return [
+        {"refCode": cycle.ref_code, "periodId": cycle.pk, "reward": reward_json(reward)}
+        for cycle, reward in sorted(own, key=lambda pair: pair[0].number)
+    ]
 
 
 def level_json(level: StreakLevel, group: TargetGroup, targets: Iterable[Target]) -> dict[str, Any]:

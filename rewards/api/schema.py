@@ -76,6 +76,12 @@ class DefaultValueAnswer(serializers.Serializer[Any]):
     rewardAllocationType = serializers.ChoiceField(choices=Allocation.choices)
 
 
+class PeriodRewardAnswer(serializers.Serializer[Any]):
+    refCode = serializers.CharField()
+    periodId = serializers.IntegerField()
+    reward = GrantedReward()
+
+
 class TargetAnswer(CosmeticFields):
     id = serializers.IntegerField()
     name = serializers.CharField()
@@ -97,7 +103,8 @@ class TargetAnswer(CosmeticFields):
     rewardAllocationType = serializers.ChoiceField(
         choices=Allocation.choices, help_text="Of the last period; `defaultValues` has that of each."
     )
-    reward = GrantedReward(allow_null=True)
+    reward = GrantedReward(allow_null=True, help_text="Of each period without one of its own.")
+    periodRewards = PeriodRewardAnswer(many=True)
     attribution = Attribution()
 
 

@@ -58,6 +58,7 @@ class TargetGroupsView(APIView):
             brand=brand,
             group=wanted.group,
             rewards=wanted.rewards,
+            period_rewards=wanted.period_rewards,
             level_rewards=wanted.level_rewards,
             at=at,
             by=request.user.get_username(),

@@ -3,7 +3,6 @@
 import django.contrib.postgres.constraints
 from django.db import migrations, models
 
-
 CHECK_WINDOWS = """
 CREATE OR REPLACE FUNCTION check_cycle() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -85,55 +84,112 @@ END $$;
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('targets', '0011_allocation_per_cycle'),
+        ("targets", "0011_allocation_per_cycle"),
     ]
 
     operations = [
         migrations.RemoveConstraint(
-            model_name='cycle',
-            name='cycles_never_overlap',
+            model_name="cycle",
+            name="cycles_never_overlap",
         ),
         migrations.AlterField(
-            model_name='cycle',
-            name='closes_at',
-            field=models.DateTimeField(blank=True, help_text='End plus late days: from then on no activity counts.', null=True),
+            model_name="cycle",
+            name="closes_at",
+            field=models.DateTimeField(
+                blank=True, help_text="End plus late days: from then on no activity counts.", null=True
+            ),
         ),
         migrations.AlterField(
-            model_name='cycle',
-            name='ends_at',
+            model_name="cycle",
+            name="ends_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AlterField(
-            model_name='cycle',
-            name='starts_at',
+            model_name="cycle",
+            name="starts_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AlterField(
-            model_name='targetgroup',
-            name='evaluation_type',
-            field=models.CharField(choices=[('FIXED_CALENDAR_WINDOW', 'The same calendar for everybody'), ('CYCLIC_WINDOW', "Each customer's own calendar, from his first activity"), ('PERIOD_AGNOSTIC_WINDOW', 'A cycle ends when it is achieved')], default='FIXED_CALENDAR_WINDOW', max_length=24),
+            model_name="targetgroup",
+            name="evaluation_type",
+            field=models.CharField(
+                choices=[
+                    ("FIXED_CALENDAR_WINDOW", "The same calendar for everybody"),
+                    ("CYCLIC_WINDOW", "Each customer's own calendar, from his first activity"),
+                    ("PERIOD_AGNOSTIC_WINDOW", "A cycle ends when it is achieved"),
+                ],
+                default="FIXED_CALENDAR_WINDOW",
+                max_length=24,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cycle',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('closes_at__isnull', False), ('ends_at__isnull', False), ('starts_at__isnull', False)), models.Q(('closed_at', None), ('closes_at', None), ('ends_at', None), ('paid_at', None), ('starts_at', None)), _connector='OR'), name='cycle_instants_all_or_none'),
+            model_name="cycle",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("closes_at__isnull", False), ("ends_at__isnull", False), ("starts_at__isnull", False)),
+                    models.Q(
+                        ("closed_at", None),
+                        ("closes_at", None),
+                        ("ends_at", None),
+                        ("paid_at", None),
+                        ("starts_at", None),
+                    ),
+                    _connector="OR",
+                ),
+                name="cycle_instants_all_or_none",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cycle',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(condition=models.Q(('starts_at__isnull', False)), expressions=[(models.Func(models.F('target_group'), models.F('target_group'), models.Value('[]'), function='int8range'), '&&'), (models.Func(models.F('starts_at'), models.F('ends_at'), function='tstzrange'), '&&')], name='cycles_never_overlap', violation_error_message='Two periods overlap.'),
+            model_name="cycle",
+            constraint=django.contrib.postgres.constraints.ExclusionConstraint(
+                condition=models.Q(("starts_at__isnull", False)),
+                expressions=[
+                    (
+                        models.Func(
+                            models.F("target_group"), models.F("target_group"), models.Value("[]"), function="int8range"
+                        ),
+                        "&&",
+                    ),
+                    (models.Func(models.F("starts_at"), models.F("ends_at"), function="tstzrange"), "&&"),
+                ],
+                name="cycles_never_overlap",
+                violation_error_message="Two periods overlap.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='targetgroup',
-            constraint=models.CheckConstraint(condition=models.Q(('tracking_type', 'DEFAULT'), ('evaluation_type', 'FIXED_CALENDAR_WINDOW'), _connector='OR'), name='streak_has_fixed_calendar', violation_error_message='A streak runs in a calendar that is the same for everybody.'),
+            model_name="targetgroup",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("tracking_type", "DEFAULT"), ("evaluation_type", "FIXED_CALENDAR_WINDOW"), _connector="OR"
+                ),
+                name="streak_has_fixed_calendar",
+                violation_error_message="A streak runs in a calendar that is the same for everybody.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='targetgroup',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('evaluation_type', 'CYCLIC_WINDOW'), _negated=True), ('frequency__gte', 1), _connector='OR'), name='cyclic_window_has_length', violation_error_message='The cycles of CYCLIC_WINDOW have a length: frequencyType and frequency.'),
+            model_name="targetgroup",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("evaluation_type", "CYCLIC_WINDOW"), _negated=True),
+                    ("frequency__gte", 1),
+                    _connector="OR",
+                ),
+                name="cyclic_window_has_length",
+                violation_error_message="The cycles of CYCLIC_WINDOW have a length: frequencyType and frequency.",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='targetgroup',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('evaluation_type', 'PERIOD_AGNOSTIC_WINDOW'), _negated=True), ('late_days', 0), _connector='OR'), name='period_agnostic_window_is_never_late', violation_error_message='In PERIOD_AGNOSTIC_WINDOW a cycle ends when it is achieved: late days are 0.'),
+            model_name="targetgroup",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("evaluation_type", "PERIOD_AGNOSTIC_WINDOW"), _negated=True),
+                    ("late_days", 0),
+                    _connector="OR",
+                ),
+                name="period_agnostic_window_is_never_late",
+                violation_error_message="In PERIOD_AGNOSTIC_WINDOW a cycle ends when it is achieved: late days are 0.",
+            ),
         ),
         migrations.RunSQL(CHECK_WINDOWS, CHECK_FIXED_ONLY),
     ]

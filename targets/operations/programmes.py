@@ -86,6 +86,7 @@ class Programme:
     group: TargetGroup
     targets: list[Target] = field(default_factory=list)
     levels: list[StreakLevel] = field(default_factory=list)
+    cycles: list[Cycle] = field(default_factory=list)
 
 
 # By the name of the constraint: which refusal it is when the database finds it first (architecture.md 2).
@@ -175,7 +176,7 @@ def _create(brand: Brand, data: GroupData, at: datetime, by: str) -> Programme:
         StreakLevel(brand=brand, target_group=group, name=each.name, target_count=each.target_count)
         for each in data.levels
     )
-    return Programme(group, targets, levels)
+    return Programme(group, targets, levels, cycles)
 
 
 def _value_per_cycle(values: Sequence[Decimal], cycle_count: int) -> Sequence[Decimal]:

@@ -31,6 +31,12 @@ A_COPY_OF_THE_GRANT = """INSERT INTO rewards_grant (brand_id, customer_id, targe
 
 # (name of the check, programme in which it is broken, statements that break it). Names in braces are ids of the rows
 # that the fixture `history` makes. What is taken away to get there comes back when the test's transaction ends.
+# As if it had been changed while customers were enrolled already.
+CHANGED_BEFORE = ("UPDATE rewards_reward SET is_from_start = false, created_at = created_at - interval '1 s'",)
+THE_CYCLE = (
+    "(SELECT cycle_id FROM targets_targetvalue JOIN targets_cycle cycle ON cycle.id = cycle_id "
+    "WHERE target_id = {at_once} AND number = 1) WHERE target_id = {at_once}"
+)
 BROKEN = [
     (
         "stays_within_calendar",
@@ -73,6 +79,45 @@ BROKEN = [
         "streak",
         [GRANTS_MAY_CHANGE],
         "DELETE FROM rewards_grant WHERE target_id = {streak} AND cycle_number = 2",
+    ),
+    (
+        "immediate_achievement_is_paid",
+        "at_once",
+        [GRANTS_MAY_CHANGE, *CHANGED_BEFORE],
+        "DELETE FROM rewards_grant WHERE target_id = {at_once}",
+    ),
+    (
+        "immediate_achievement_is_paid",
+        "at_once",
+        [GRANTS_MAY_CHANGE, "UPDATE rewards_reward SET cycle_id = " + THE_CYCLE],
+        "DELETE FROM rewards_grant WHERE target_id = {at_once}",
+    ),
+    (
+        "grant_is_what_was_promised",
+        "at_once",
+        [],
+        "UPDATE rewards_reward SET value = 99 WHERE target_id = {at_once}",
+    ),
+    (
+        "grant_is_what_was_promised",
+        "at_once",
+        [*CHANGED_BEFORE],
+        "UPDATE rewards_reward SET retired_at = created_at WHERE target_id = {at_once}",
+    ),
+    (
+        "grant_is_what_was_promised",
+        "at_end",
+        ["UPDATE rewards_reward SET is_from_start = false"],
+        "UPDATE rewards_reward SET created_at = '2026-02-01T00:00:01Z' WHERE target_id = {at_end}",
+    ),
+    (
+        "grant_is_what_was_promised",
+        "at_end",
+        [],
+        "INSERT INTO rewards_reward (target_id, cycle_id, name, kind, payload, created_at, created_by, retired_by, "
+        "is_from_start) SELECT target_id, cycle_id, 'own', 'BADGE', '{{}}', now(), '', '', true "
+        "FROM targets_targetvalue WHERE target_id = {at_end} AND cycle_id = "
+        "(SELECT id FROM targets_cycle WHERE id = cycle_id AND number = 1)",
     ),
     (
         "immediate_grant_was_achieved",
@@ -258,6 +303,25 @@ def test_broken_promise_is_found(history, name, programme, guards, statement):
     check = next(check for check in CHECKS if check.name == name)
     found = {(each.check.name, each.customer_id, each.target_id) for each in violations(check)}
     assert found == {(name, 7, history[programme])}
+
+
+@pytest.mark.parametrize(
+    ("programme", "instant"),
+    [
+        ("at_once", "2026-01-01Z"),  # achieved
+        ("streak", "2026-02-01Z"),  # achieved for the second time
+        ("at_end", "2026-02-01Z"),  # closed
+    ],
+)
+def test_reward_that_came_at_the_very_instant_may_have_come_too_late(history, programme, instant):
+    plant(
+        history,
+        GRANTS_MAY_CHANGE,
+        f"DELETE FROM rewards_grant WHERE target_id = {{{programme}}}",
+        f"UPDATE rewards_reward SET is_from_start = false, created_at = '{instant}' WHERE target_id = {{{programme}}}",
+    )
+
+    assert list(all_violations()) == []
 
 
 def test_every_check_is_seen_to_find_something():

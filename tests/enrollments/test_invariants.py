@@ -18,6 +18,8 @@ pytestmark = pytest.mark.django_db
 A_CYCLE = """INSERT INTO targets_cycle (target_group_id, number, ref_code, description, starts_at, ends_at, closes_at,
   late_days, paid_through) VALUES """
 A_STAY = "INSERT INTO enrollments_stay (participation_id, run_number, first_cycle, end_cycle, enrolled_at) VALUES "
+A_REWARD = """INSERT INTO rewards_reward (target_id, name, kind, payload, created_at, retired_at, created_by,
+  retired_by, is_from_start) VALUES """
 A_GRANT = """INSERT INTO rewards_grant (brand_id, customer_id, target_id, cycle_number, run_number, level_id,
   allocation, reward_id, reward_name, reward_kind, reward_payload, achieved_at, granted_at) VALUES """
 AN_OUTCOME = """INSERT INTO enrollments_activityoutcome (activity_id, participation_id, run_number, cycle_number,
@@ -84,11 +86,15 @@ VIOLATIONS = {
     "(SELECT upper(name) FROM targets_streaklevel WHERE id = {level2}) WHERE id = {level4}",
     "level_in_brand_of_group": "UPDATE targets_streaklevel SET brand_id = {other_brand} WHERE id = {level4}",
     # rewards
-    "reward_one_at_a_time": "INSERT INTO rewards_reward (target_id, name, kind, payload, created_at) "
-    "VALUES ({target}, 'x', 'POINTS', '{{}}', now())",
+    "reward_one_at_a_time": A_REWARD + "({target}, 'x', 'POINTS', '{{}}', now(), NULL, '', '', true)",
+    "rewards_never_overlap": A_REWARD
+    + "({target}, 'x', 'POINTS', '{{}}', now(), now() + interval '1 s', '', '', true)",
     "reward_retired_after_made": "UPDATE rewards_reward SET retired_at = created_at - interval '1 s' "
     "WHERE id = {reward}",
     "reward_level_of_own_group": "UPDATE rewards_reward SET level_id = {level4} WHERE id = {reward}",
+    "reward_cycle_of_own_group": "UPDATE rewards_reward SET cycle_id = {streak_cycle} WHERE id = {reward}",
+    "reward_of_level_or_cycle": "UPDATE rewards_reward SET cycle_id = {streak_cycle} WHERE id = {level2_reward}",
+    "reward_of_streak_has_level": "UPDATE rewards_reward SET level_id = NULL WHERE id = {level2_reward}",
     "grant_once_per_cycle": A_GRANT + "({brand}, {customer}, {target}, 1, 9, NULL, 'PERIOD_END', {reward}, 'x', "
     "'POINTS', '{{}}', '2026-02-01Z', '2027-02-01Z')",
     "grant_once_per_level_and_run": A_GRANT + "({brand}, {customer}, {streak}, 3, 1, {level2}, 'IMMEDIATE', "
@@ -207,6 +213,7 @@ def ids():
         "group": target.target_group_id,
         "streak": streak.pk,
         "streak_group": streak.target_group_id,
+        "streak_cycle": streak.target_group.cycles.get(number=1).pk,
         "unused": unused.pk,
         "frozen_group": frozen.target_group_id,
         "level2": StreakLevel.objects.get(target_group=streak.target_group, target_count=2).pk,

@@ -7,7 +7,7 @@ import pytest
 
 from rewards.models import Reward
 from targets.models import Cycle, StreakLevel, Target, TargetGroup, TargetValue
-from tests.factories import make_programme
+from tests.factories import make_programme, own_rewards
 
 PERIODS = [
     {"refCode": "c1", "startDate": "2026-01-01T00:00:00+05:30", "endDate": "2026-01-31T23:59:59+05:30"},
@@ -32,6 +32,8 @@ MILESTONE = {
         }
     ],
 }
+COUPON = {"name": "Coffee", "kind": "COUPON", "payload": {"series": 4711}}
+OWN = ["targets", 0, "periodRewards"]
 STREAK = MILESTONE | {
     "name": "XYZ",
     "trackingType": "STREAK",
@@ -80,6 +82,28 @@ def test_milestone_is_made_with_periods_in_its_zone_values_and_reward(site):
         "2026-01-31 18:30:00+00:00",
         "2026-02-28 18:30:00+00:00",
     ]
+
+
+def test_reward_of_a_period_is_kept_beside_that_of_the_target_and_read_again(site):
+    own = [{"refCode": "c2", "reward": COUPON}, {"refCode": "c1", "reward": REWARD | {"value": 50}}]
+
+    status, answer = site.post("/v3/targetGroups", changed(MILESTONE, OWN, own))
+
+    (target,) = answer["data"]["targets"]
+    periods = {each["refCode"]: each["id"] for each in answer["data"]["periods"]}
+    assert (status, target["reward"]["value"]) == (201, 100)
+    assert target["periodRewards"] == [
+        {"refCode": "c1", "periodId": periods["c1"], "reward": REWARD | {"value": 50}},
+        {"refCode": "c2", "periodId": periods["c2"], "reward": COUPON | {"value": None}},
+    ]
+    assert site.get(f"/v3/targetGroups/{answer['data']['id']}/targets")[1]["data"] == [target]
+
+
+@pytest.mark.parametrize("nothing", [None, []])
+def test_target_without_rewards_of_periods_answers_none(site, nothing):
+    _, answer = site.post("/v3/targetGroups", changed(MILESTONE, OWN, nothing))
+
+    assert answer["data"]["targets"][0]["periodRewards"] == []
 
 
 def test_cosmetic_fields_that_were_sent_are_kept_and_echoed_and_others_left_out(site):
@@ -150,6 +174,26 @@ REFUSED = [
     (MILESTONE, ["targets", 0, "expression"], "amount > 5", 300004, "targets[0].expression"),
     (MILESTONE, ["targets", 0, "enrolmentMethod"], "TRANSACTION", 300004, "targets[0].enrolmentMethod"),
     (MILESTONE, ["targets", 0, "reward", "value"], None, 300004, "targets[0].reward.value"),
+    (MILESTONE, ["targets", 0, "reward", "value"], 0, 300004, "targets[0].reward.value"),
+    (MILESTONE, ["targets", 0, "reward", "value"], -1, 300004, "targets[0].reward.value"),
+    (MILESTONE, ["targets", 0, "reward", "value"], Decimal("0.0001"), 300004, "targets[0].reward.value"),
+    (MILESTONE, ["targets", 0, "reward", "name"], " ", 300004, "targets[0].reward.name"),
+    (MILESTONE, ["targets", 0, "reward", "name"], "x" * 201, 300004, "targets[0].reward.name"),
+    (MILESTONE, ["targets", 0, "reward", "kind"], "CASH", 300004, "targets[0].reward.kind"),
+    (MILESTONE, ["targets", 0, "reward", "payload"], [], 300004, "targets[0].reward.payload"),
+    (MILESTONE, ["targets", 0, "reward", "payload"], {"a": "x" * 10_000}, 300004, "targets[0].reward.payload"),
+    (MILESTONE, OWN, [{"refCode": "c3", "reward": COUPON}], 300004, "targets[0].periodRewards[0].refCode"),
+    (MILESTONE, OWN, [{"refCode": "C2", "reward": COUPON}], 300004, "targets[0].periodRewards[0].refCode"),
+    (MILESTONE, OWN, [{"refCode": "c2", "reward": COUPON}] * 2, 300004, "targets[0].periodRewards[1].refCode"),
+    (MILESTONE, OWN, [{"refCode": "c2"}], 300004, "targets[0].periodRewards[0].reward"),
+    (MILESTONE, OWN, [{"refCode": "c2", "reward": None}], 300004, "targets[0].periodRewards[0].reward"),
+    (
+        MILESTONE,
+        OWN,
+        [{"refCode": "c2", "reward": COUPON | {"value": 0}}],
+        300004,
+        "targets[0].periodRewards[0].reward.value",
+    ),
     (MILESTONE, ["leaderboardEnabled"], True, 300004, "leaderboardEnabled"),
     (MILESTONE, ["emfRuleSetId"], {"a": 1}, 300004, "emfRuleSetId"),
     (MILESTONE, ["targets", 0, "emfRuleSetId"], "x", 300004, "targets[0].emfRuleSetId"),
@@ -157,6 +201,8 @@ REFUSED = [
     (MILESTONE, ["streaks"], STREAK["streaks"], 310033, "streaks"),
     (STREAK, ["targets", 0, "rewardAllocationType"], "PERIOD_END", 310033, "targets[0].rewardAllocationType"),
     (STREAK, ["targets", 0, "reward"], REWARD, 310033, "targets[0].reward"),
+    (STREAK, OWN, [{"refCode": "c2", "reward": COUPON}], 310033, "targets[0].periodRewards"),
+    (STREAK, ["streaks", 1, "reward", "value"], 0, 300004, "streaks[1].reward.value"),
     (STREAK, ["streaks", 1, "targetCountOfSequence"], 1, 300004, "streaks[1].targetCountOfSequence"),
     (STREAK, ["streaks", 1, "targetCountOfSequence"], 3, 300004, "streaks[1].targetCountOfSequence"),
     (STREAK, ["streaks", 1, "name"], "bronze", 310069, "streaks"),
@@ -199,6 +245,7 @@ def test_too_many_periods_are_refused(site, settings):
 @pytest.mark.parametrize("cycles", [1, 100])
 def test_group_is_made_and_read_in_constant_number_of_queries(site, django_assert_num_queries, cycles):
     target = make_programme(brand=site.brand, cycles=cycles)
+    own_rewards(target)
 
     with django_assert_num_queries(7):
         status, _ = site.get(f"/v3/targetGroups/{target.target_group_id}")

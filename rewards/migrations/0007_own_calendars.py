@@ -19,8 +19,9 @@ BEGIN
       paid.id IS NOT NULL, 'grant_cycle_of_own_group', 'A grant is for a period of its own group.');
     PERFORM refuse_unless(
       (SELECT reward.target_id = given.target_id AND reward.level_id IS NOT DISTINCT FROM given.level_id
+          AND coalesce(reward.cycle_id, paid.id) = paid.id
          FROM rewards_reward reward WHERE reward.id = given.reward_id),
-      'grant_of_own_reward', 'A grant gives the reward of its own target and level.');
+      'grant_of_own_reward', 'A grant gives the reward of its own target, period and level.');
     PERFORM refuse_unless(
       given.allocation = 'IMMEDIATE' OR {own_calendar}
       (paid.closed_at IS NOT NULL AND given.first_granted_at >= paid.closes_at),
@@ -32,7 +33,7 @@ END $$;
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rewards", "0005_checked_per_statement"), ("targets", "0012_own_calendars")]
+    dependencies = [("rewards", "0006_reward_per_cycle"), ("targets", "0012_own_calendars")]
     operations = [
         migrations.RunSQL(
             CHECK.replace("{own_calendar}", "paid.closes_at IS NULL OR"), CHECK.replace("{own_calendar}", "")
