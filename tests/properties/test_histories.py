@@ -176,7 +176,7 @@ class Histories(RuleBasedStateMachine):
     def act_at_a_boundary(self, who: int, amount: Decimal | None, which: int, near: timedelta) -> None:
         """Beside a boundary of a cycle, the -1st before now, the 0th after it; or of his own coming and going."""
         pair = self.pair(who, is_enrolled=True)
-        boundaries = sorted([*self.world.boundaries, *pair.reference.instants])
+        boundaries = sorted([*self.world.boundaries, *pair.reference.instants]) or [self.world.now]
         passed = sum(1 for each in boundaries if each <= self.world.now)
         boundary = boundaries[min(max(passed + which, 0), len(boundaries) - 1)]
         self.deliver(pair, EVENT_NAMES[1], amount, boundary + near - self.world.now)
