@@ -20,7 +20,8 @@ ZONES = ("UTC", "Asia/Kolkata", "America/Los_Angeles")
 ATTRIBUTE = "points"
 LENGTHS = (("DAILY", 1), ("DAILY", 2), ("CUSTOM", 3), ("WEEKLY", 1), ("MONTHLY", 1))
 
-WINDOWS_DRAWN = (FIXED, FIXED, CYCLIC, AGNOSTIC)
+ONLY_FIXED = (FIXED,)
+MOSTLY_PERSONAL = (CYCLIC, AGNOSTIC, FIXED)
 
 ALLOCATIONS = st.sampled_from(("PERIOD_END", "IMMEDIATE", "PERIOD_END"))
 
@@ -48,7 +49,7 @@ class Definition:
 
 
 @st.composite
-def definitions(draw: st.DrawFn, *, is_sandbox: bool, windows: tuple[str, ...] = WINDOWS_DRAWN) -> Definition:
+def definitions(draw: st.DrawFn, *, is_sandbox: bool, windows: tuple[str, ...] = ONLY_FIXED) -> Definition:
     window = draw(st.sampled_from(windows))
     kpi = draw(st.sampled_from(("COUNT", "VISIT", *KPIS)))
     count = draw(st.sampled_from((4, 1, 2, 3, 5, 6, 7, 8, 8, 8)))
@@ -113,10 +114,12 @@ class Setting:
 
 
 @st.composite
-def settings(draw: st.DrawFn) -> Setting:
+def settings(draw: st.DrawFn, *, windows: tuple[str, ...] = ONLY_FIXED) -> Setting:
     is_sandbox = draw(st.booleans())
     return Setting(
-        definitions=tuple(draw(definitions(is_sandbox=is_sandbox)) for _ in range(draw(st.sampled_from((1, 1, 2))))),
+        definitions=tuple(
+            draw(definitions(is_sandbox=is_sandbox, windows=windows)) for _ in range(draw(st.sampled_from((1, 1, 2))))
+        ),
         customers=draw(st.sampled_from((2, 2, 3))),
         is_sandbox=is_sandbox,
         begins_before=draw(st.sampled_from((timedelta(0), INSTANT, DAY, -timedelta(hours=1)))),

@@ -21,7 +21,17 @@ from hypothesis.stateful import (
 from enrollments.integrity import all_violations
 from enrollments.operations import ActivityData
 from tests.properties.programme import NOT_YET, Cycle
-from tests.properties.strategies import ATTRIBUTE, COUNTING, DAY, EVENT_NAMES, INSTANT, NEAR, Setting, settings
+from tests.properties.strategies import (
+    ATTRIBUTE,
+    COUNTING,
+    DAY,
+    EVENT_NAMES,
+    INSTANT,
+    MOSTLY_PERSONAL,
+    NEAR,
+    Setting,
+    settings,
+)
 from tests.properties.world import Pair, World
 
 THIS_SOAK = "tests/properties/test_histories.py::test_many_more_random_histories_go_as_the_reference_says[0]"
@@ -214,12 +224,30 @@ class Histories(RuleBasedStateMachine):
             self.judge()
 
 
-def play(seed_number: int, *, phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink)) -> None:
+class PersonalHistories(Histories):
+    """The same where most programmes have personal calendars (domain.md 10)."""
+
+    @initialize(setting=settings(windows=MOSTLY_PERSONAL), everybody=st.sampled_from((False, False, True)))
+    def found_a_brand(self, setting: Setting, everybody: bool) -> None:
+        super().found_a_brand(setting, everybody)
+
+    @precondition(lambda self: self.world.is_over)
+    @rule(setting=settings(windows=MOSTLY_PERSONAL), everybody=st.booleans())
+    def start_over(self, setting: Setting, everybody: bool) -> None:
+        super().start_over(setting, everybody)
+
+
+def play(
+    seed_number: int,
+    histories: type[Histories] = Histories,
+    *,
+    phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink),
+) -> None:
     """Play ten random histories; the same number plays the same ones.
 
     Not more: beyond ten, Hypothesis mostly plays variations of those it has played.
     """
-    machine = type("Histories", (Histories,), {})  # a seed is set on a class, and this one is not to keep it
+    machine = type(histories.__name__, (histories,), {})  # a seed is set on a class, and this one is not to keep it
     run_state_machine_as_test(
         seed(seed_number)(machine),
         settings=run_settings(
@@ -246,6 +274,17 @@ def test_random_histories_go_as_the_reference_says(database, part):
     assert list(all_violations()) == []
 
 
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("part", range(3))
+def test_random_histories_in_personal_calendars_go_as_the_reference_says(database, part):
+    seeds = range(part * 2, part * 2 + 2)
+
+    for each in seeds:
+        play(each, PersonalHistories)
+
+    assert list(all_violations()) == []
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("part", range(20))
@@ -255,7 +294,7 @@ def test_many_more_random_histories_go_as_the_reference_says(database, part):
 
     for each in range(first, first + 25):
         try:
-            play(each)
+            play(each, (Histories, PersonalHistories)[each % 2])
         except BaseException as error:
             error.add_note(f"To repeat it: MILESTREAK_SEED={each} pytest --soak '{THIS_SOAK}'")
             raise

@@ -13,7 +13,7 @@ from enrollments.integrity import all_violations
 from enrollments.models import Participation
 from enrollments.operations import ActivityData, close_cycles, record_activity
 from tests.factories import START
-from tests.properties.programme import FIXED, Cycle, Programme
+from tests.properties.programme import Cycle, Programme
 from tests.properties.strategies import ATTRIBUTE, DAY, EVENT_NAMES, Definition, Setting, definitions
 from tests.properties.words import Facts, View, stored_facts, view
 from tests.properties.world import World
@@ -47,7 +47,7 @@ class Ending:
 @st.composite
 def deliveries(draw: st.DrawFn, amounts: tuple[Decimal | None, ...]) -> tuple[Definition, list, list]:
     """A programme that takes late activity to its end; what happens in it, and the same shuffled and repeated."""
-    drawn = draw(definitions(is_sandbox=False, windows=(FIXED,)))
+    drawn = draw(definitions(is_sandbox=False))
     definition = replace(drawn, late_days=LATE_DAYS)
     ends = int((definition.programme.cycles[-1].ends_at - START) / timedelta(hours=1))
     happened = [
