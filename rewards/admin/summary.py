@@ -124,9 +124,10 @@ def calendar(group: GroupData) -> str:
     zone = group.time_zone
     starts_at, ends_at = group.periods[0].starts_at, group.periods[-1].ends_at
     if starts_at is None or ends_at is None:
+        each = " each" if len(group.periods) > 1 else ""
         return (
-            f"{cycles} of {length}{' each' if len(group.periods) > 1 else ''}, for each customer from his first activity "
-            f"after enrolling on, at that time of the day in {zone}."
+            f"{cycles} of {length}{each}, for each customer from his first activity after he enrolled; "
+            f"each begins at the same time of the day in {zone}."
         )
     first, last = starts_at, ends_at - timedelta(microseconds=1)
     return (

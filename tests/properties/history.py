@@ -9,7 +9,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from tests.properties.programme import Activity, Balance, Cycle, Inactivity, Programme, Stay
+from tests.properties.calendars import AgnosticCalendar, Calendar, CyclicCalendar
+from tests.properties.programme import AGNOSTIC, CYCLIC, NOT_YET, Activity, Balance, Cycle, Inactivity, Programme, Stay
 
 
 class History:
@@ -33,8 +34,8 @@ class History:
     @property
     def instants(self) -> list[datetime]:
         """When he came and left, for tests that aim at these boundaries."""
-        found = [instant for stay in self._stays for instant in (stay.enrolled_at, stay.left_at)]
-        return [instant for instant in found if instant is not None]
+        found = {instant for stay in self._stays for instant in (stay.enrolled_at, self._left_at(stay))}
+        return sorted(found - {NOT_YET})
 
     def values(self) -> dict[tuple[int, int], Decimal]:
         """(run, cycle) -> value, for the cycles that have a balance or a counted activity."""
@@ -54,7 +55,54 @@ class History:
             return 0
         return len(self._chains(self._stays[-1].run, at)[-1])
 
+    # His calendar (domain.md 10)
+
+    @property
+    def calendar(self) -> Calendar:
+        """When the cycles are, for him and as of now: the same for everybody, or his own."""
+        if self.programme.window == CYCLIC:
+            return CyclicCalendar(self.programme, self._anchor())
+        if self.programme.window == AGNOSTIC:
+            return AgnosticCalendar(self.programme, self._beginnings())
+        return Calendar(self.programme.cycles)
+
+    def _anchor(self) -> datetime | None:
+        """When the first counted activity occurred: none counts before there is an anchor, so it is the anchor."""
+        return next((fact.occurred_at for fact in self._facts if isinstance(fact, Activity)), None)
+
+    def _beginnings(self) -> list[datetime]:
+        """The instant of the first enrolment, and of each achievement: with each of them a cycle begins."""
+        achieved = [self._achieved_at(self._stays[0].run, each) for each in self.programme.cycles if self._stays]
+        return [stay.enrolled_at for stay in self._stays[:1]] + [each for each in achieved if each is not None]
+
+    def _achieved_at(self, run: int, cycle: Cycle) -> datetime | None:
+        """When the value first reached the target value."""
+        history = self._value_history(run, cycle.number)
+        return next((instant for instant, value in history if value >= cycle.target_value), None)
+
+    def _calendar_with(self, occurred_at: datetime) -> Calendar:
+        """His calendar; a cyclic one not begun as this activity would begin it (domain.md 10).
+
+        What is older than the enrolment begins nothing, so that it lies in no cycle.
+        """
+        if self.programme.window != CYCLIC or self._anchor() is not None:
+            return self.calendar
+        stay = self._covering_stay(1)
+        if stay is not None and occurred_at < stay.enrolled_at:
+            return self.calendar
+        return CyclicCalendar(self.programme, occurred_at)
+
     # Membership (domain.md 2)
+
+    def _left_at(self, stay: Stay) -> datetime:
+        """Since when he is out; a scheduled leave takes effect when its cycle ends, be it known yet or not."""
+        if stay.leaves_after is not None:
+            return self.calendar.cycles[stay.leaves_after - 1].ends_at
+        return NOT_YET if stay.left_at is None else stay.left_at
+
+    def _is_current(self, stay: Stay, at: datetime) -> bool:
+        """Enrolled at `at`; a scheduled leave counts as enrolled until it takes effect (domain.md 5)."""
+        return stay.enrolled_at <= at < self._left_at(stay)
 
     def _covering_stay(self, cycle: int) -> Stay | None:
         """The stay that covers `cycle`; there is at most one, as non-empty stays never overlap."""

@@ -3,18 +3,29 @@
 Written from `docs/domain.md` alone. It imports nothing of the product and reads no clock.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 KPIS = ("COUNT", "SALES", "GROSS_SALES", "QUANTITY", "VISIT", "EVENT_ATTRIBUTE")
+FIXED, CYCLIC, AGNOSTIC = "FIXED_CALENDAR_WINDOW", "CYCLIC_WINDOW", "PERIOD_AGNOSTIC_WINDOW"
+
+# How long one unit of a frequency is.
+DAYS = {"DAILY": 1, "WEEKLY": 7, "CUSTOM": 1}
+MONTHS = {"MONTHLY": 1, "QUARTERLY": 3, "HALF_YEARLY": 6, "YEARLY": 12}
+
+NOT_YET = datetime.max.replace(tzinfo=UTC)  # an instant that is not known yet, and later than all that are
 
 # What is being modelled
 
 
 @dataclass(frozen=True)
 class Cycle:
-    """One evaluation window `[starts_at, ends_at)`; it accepts activity before `closes_at`."""
+    """One evaluation window `[starts_at, ends_at)`; it accepts activity before `closes_at`.
+
+    In a programme with personal calendars these are `NOT_YET`: they differ from customer to customer.
+    """
 
     number: int
     starts_at: datetime
@@ -23,9 +34,17 @@ class Cycle:
     target_value: Decimal
 
 
+def cycles_without_instants(target_values: Iterable[Decimal]) -> tuple[Cycle, ...]:
+    """The cycles of a programme with personal calendars."""
+    return tuple(Cycle(number, NOT_YET, NOT_YET, NOT_YET, each) for number, each in enumerate(target_values, start=1))
+
+
 @dataclass(frozen=True)
 class Programme:
-    """One target with its calendar. `rewarded`: the target, or each streak level, has a reward."""
+    """One target with its calendar. `rewarded`: the target, or each streak level, has a reward.
+
+    A cycle of a cyclic calendar is `frequency` times `frequency_type` long and closes `late_days` after its end.
+    """
 
     kind: str  # DEFAULT, STREAKS, NON_CONTINUOUS_STREAKS
     kpi: str  # one of KPIS
@@ -36,9 +55,13 @@ class Programme:
     counts_before_enrolment: bool = True
     is_sandbox: bool = False
     time_zone: str = "UTC"
+    window: str = FIXED
+    frequency_type: str = "DAILY"
+    frequency: int = 1
+    late_days: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse a programme that domain.md 1, 3 and 5 rule out: it would test nothing."""
+        """Refuse a programme that domain.md 1, 3, 5 and 10 rule out: it would test nothing."""
         if self.kind not in ("DEFAULT", "STREAKS", "NON_CONTINUOUS_STREAKS"):
             raise ValueError(f"unknown kind {self.kind}")
         if self.kpi not in KPIS:
@@ -49,39 +72,40 @@ class Programme:
             raise ValueError("streaks are always IMMEDIATE")
         if [cycle.number for cycle in self.cycles] != list(range(1, len(self.cycles) + 1)):
             raise ValueError("cycles are numbered 1 to n")
+        if any(cycle.target_value <= 0 for cycle in self.cycles):
+            raise ValueError("a cycle has nothing to reach")
+        if self.has_personal_calendars:
+            self._refuse_impossible_window()
+        else:
+            self._refuse_impossible_calendar()
+
+    def _refuse_impossible_calendar(self) -> None:
+        if self.window != FIXED:
+            raise ValueError(f"unknown window {self.window}")
         for cycle in self.cycles:
             if not cycle.starts_at < cycle.ends_at <= cycle.closes_at:
                 raise ValueError(f"cycle {cycle.number} starts, ends and closes in this order")
-            if cycle.target_value <= 0:
-                raise ValueError(f"cycle {cycle.number} has nothing to reach")
         for earlier, later in zip(self.cycles, self.cycles[1:], strict=False):
             if later.starts_at < earlier.ends_at:
                 raise ValueError(f"cycle {later.number} starts before {earlier.number} ends")
+
+    def _refuse_impossible_window(self) -> None:
+        if self.is_streak:
+            raise ValueError("streaks have a fixed calendar")
+        if self.cycles != cycles_without_instants(cycle.target_value for cycle in self.cycles):
+            raise ValueError("the instants of personal calendars are nobody else's")
+        if self.frequency < 1 or not (self.frequency_type in DAYS or self.frequency_type in MONTHS):
+            raise ValueError(f"no length: {self.frequency} times {self.frequency_type}")
+        if self.window == AGNOSTIC and (self.allocation != "IMMEDIATE" or self.late_days):
+            raise ValueError("a cycle that ends when it is achieved pays then, and nothing is late")
 
     @property
     def is_streak(self) -> bool:
         return self.kind != "DEFAULT"
 
-    def cycle_at(self, instant: datetime) -> Cycle | None:
-        """The cycle containing `instant`; starts belong to a cycle, ends do not (domain.md 1)."""
-        for cycle in self.cycles:
-            if cycle.starts_at <= instant < cycle.ends_at:
-                return cycle
-        return None
-
-    def running_or_next(self, at: datetime) -> Cycle | None:
-        """The first cycle that ends after `at`: the running one, else the next (domain.md 5)."""
-        for cycle in self.cycles:
-            if cycle.ends_at > at:
-                return cycle
-        return None
-
-    def named(self, number: int, at: datetime) -> Cycle | None:
-        """The cycle called `number`, unless there is none or it has ended (domain.md 4)."""
-        for cycle in self.cycles:
-            if cycle.number == number and cycle.ends_at > at:
-                return cycle
-        return None
+    @property
+    def has_personal_calendars(self) -> bool:
+        return self.window in (CYCLIC, AGNOSTIC)
 
 
 # What is remembered
@@ -91,7 +115,7 @@ class Programme:
 class Stay:
     """Membership of the cycles `[first_cycle, end_cycle)`; `end_cycle` None: no leave is decided.
 
-    He counts as enrolled from `enrolled_at` until `left_at`, which a scheduled leave sets ahead.
+    He left at `left_at`, or leaves, as scheduled, when the cycle `leaves_after` ends.
     """
 
     run: int
@@ -99,15 +123,15 @@ class Stay:
     first_cycle: int
     end_cycle: int | None = None
     left_at: datetime | None = None
-    leave_is_scheduled: bool = False
+    leaves_after: int | None = None
+
+    @property
+    def leave_is_scheduled(self) -> bool:
+        return self.leaves_after is not None
 
     def covers(self, cycle: int) -> bool:
         """Joined at or before the cycle and not left by then; an empty stay covers none (domain.md 2)."""
         return self.first_cycle <= cycle and (self.end_cycle is None or cycle < self.end_cycle)
-
-    def is_current(self, at: datetime) -> bool:
-        """Enrolled at `at`; a scheduled leave counts as enrolled until it takes effect (domain.md 5)."""
-        return self.enrolled_at <= at and (self.left_at is None or at < self.left_at)
 
 
 @dataclass(frozen=True)
@@ -142,6 +166,7 @@ class Activity:
     run: int
     cycle: int
     recorded_at: datetime
+    occurred_at: datetime
     change: Decimal
     day: date | None = None
 

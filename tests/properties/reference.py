@@ -5,8 +5,7 @@ works everything else out again at each question, with loops. One short function
 in a docstring is the section the rule comes from, in our own words. What concerns the programme as a whole,
 or the customer as a whole, is in `office.py`.
 
-Left out for now: undo, and windows other than the fixed calendar. It imports nothing of the product and
-reads no clock.
+Left out for now: undo and edits. It imports nothing of the product and reads no clock.
 """
 
 from dataclasses import replace
@@ -15,6 +14,7 @@ from decimal import Decimal
 
 from tests.properties.office import Office
 from tests.properties.programme import (
+    AGNOSTIC,
     Activity,
     Balance,
     Counted,
@@ -62,7 +62,7 @@ class Reference(Office):
         self._refuse_stale(at)
         if self.is_enrolled(at):
             raise Refusal(ALREADY_ENROLLED)
-        joined = self._cycle_to_join(at, cycle)
+        running, joined = self._running_or_next(at), self._cycle_to_join(at, cycle)
         self._refuse_achievement_in_advance(at, joined, balance)
 
         kind = "REENROLLED" if self._stays else "ENROLLED"
@@ -72,7 +72,7 @@ class Reference(Office):
             self._add_fact(Balance(run, joined.number, at, balance))
 
         verdicts = {each.number: self._verdict_joining(each.number) for each in self.programme.cycles}
-        return self._write_receipt(kind, at, verdicts, ignored)
+        return self._write_receipt(kind, at, running, verdicts, ignored)
 
     def unenroll(self, *, at: datetime, scheduled: bool = False, even_if_inactive: bool = False) -> Outcome:
         """Leave from the running or next cycle on; `scheduled`: from the one after it on (domain.md 5).
@@ -83,7 +83,7 @@ class Reference(Office):
         self._refuse_frozen_or_erased(even_if_inactive)
         self._refuse_stale(at)
         if not self.is_enrolled(at):
-            raise Refusal(NOT_ENROLLED, left_at=self._stays[-1].left_at if self._stays else None)
+            raise Refusal(NOT_ENROLLED, left_at=self._left_at(self._stays[-1]) if self._stays else None)
         stay = self._stays[-1]
         if scheduled and stay.leave_is_scheduled:
             return self.receipts[-1]  # any later receipt would have ended or cancelled the pending leave
@@ -93,12 +93,12 @@ class Reference(Office):
         self._stays[-1] = replace(
             stay,
             end_cycle=max(first_left, stay.first_cycle),
-            left_at=left.ends_at if scheduled else at,
-            leave_is_scheduled=scheduled,
+            left_at=None if scheduled else at,
+            leaves_after=left.number if scheduled else None,
         )
 
         verdicts = {each.number: self._verdict_leaving(each) for each in self.programme.cycles}
-        return self._write_receipt("LEAVE_SCHEDULED" if scheduled else "UNENROLLED", at, verdicts)
+        return self._write_receipt("LEAVE_SCHEDULED" if scheduled else "UNENROLLED", at, left, verdicts)
 
     def cancel_leave(self, *, at: datetime, even_if_inactive: bool = False) -> Outcome:
         """Stay after all: a scheduled leave that has not taken effect is taken back (domain.md 5).
@@ -111,10 +111,10 @@ class Reference(Office):
             raise Refusal(NOT_ENROLLED)
         running = self._running_or_next(at)
 
-        self._stays[-1] = replace(self._stays[-1], end_cycle=None, left_at=None, leave_is_scheduled=False)
+        self._stays[-1] = replace(self._stays[-1], end_cycle=None, leaves_after=None)
 
         verdicts = {each.number: self._verdict_staying(each.number, running) for each in self.programme.cycles}
-        return self._write_receipt("LEAVE_CANCELLED", at, verdicts)
+        return self._write_receipt("LEAVE_CANCELLED", at, running, verdicts)
 
     def record(
         self,
@@ -125,7 +125,7 @@ class Reference(Office):
         quantity: Decimal | None = None,
         attribute: object = None,
     ) -> Counted | NotCounted:
-        """Process one activity; it counts in the cycle of `occurred_at` or not at all (domain.md 6).
+        """Process one activity; it counts in the cycle it belongs to or not at all (domain.md 6 and 10).
 
         `attribute` is what it has under the name that the target adds up.
         """
@@ -134,19 +134,24 @@ class Reference(Office):
         if reason is not None:
             return NotCounted(reason)
 
-        cycle = self.programme.cycle_at(occurred_at).number
+        cycle = self._calendar_with(occurred_at).of_activity(at, occurred_at).number
         run = self._covering_stay(cycle).run
         day = None if self._is_return(amount, quantity) else self._local_day(occurred_at)
         change = self._change(run, cycle, day, amount, quantity, attribute)
         if change is None:
             return NotCounted("no_number")
-        granted = self._add_fact(Activity(run, cycle, at, change, day))
+        granted = self._add_fact(Activity(run, cycle, at, occurred_at, change, day))
         self.changed_at = at
         return Counted(run, cycle, self._value(run, cycle), self._is_achieved(run, cycle), granted)
 
     def due(self, at: datetime) -> list[Cycle]:
-        """The cycles whose closing instant has come and that were not closed (domain.md 3)."""
-        return [each for each in self.programme.cycles if each.closes_at <= at and each.number not in self._barred]
+        """The cycles whose closing instant has come and that were not closed (domain.md 3).
+
+        A cycle that ends when it is achieved needs no closing (domain.md 10).
+        """
+        if self.programme.window == AGNOSTIC:
+            return []
+        return [each for each in self.calendar.cycles if each.closes_at <= at and each.number not in self._barred]
 
     def close(self, number: int) -> bool:
         """Bar a due cycle, then pay its period-end reward (domain.md 3). Answers whether one was given."""
@@ -159,13 +164,11 @@ class Reference(Office):
 
     def is_enrolled(self, at: datetime) -> bool:
         """Some stay has begun and its leave, if any, has not taken effect (domain.md 5)."""
-        return any(stay.is_current(at) for stay in self._stays)
+        return any(self._is_current(stay, at) for stay in self._stays)
 
     def leaves_after(self, at: datetime) -> int | None:
         """The cycle at whose end a scheduled leave will take effect (domain.md 5)."""
-        if not self.is_enrolled(at) or not self._stays[-1].leave_is_scheduled:
-            return None
-        return next(each.number for each in self.programme.cycles if each.ends_at == self._stays[-1].left_at)
+        return self._stays[-1].leaves_after if self.is_enrolled(at) else None
 
     @property
     def run(self) -> int | None:
@@ -174,7 +177,7 @@ class Reference(Office):
 
     def cycles(self, at: datetime) -> dict[int, CycleView]:
         """What each cycle is to him now: a receipt's words, as of `at` (api.md 7)."""
-        return {each.number: self._view(each, at) for each in self.programme.cycles}
+        return {each.number: self._view(each, at) for each in self.calendar.cycles}
 
     def levels(self) -> dict[int, str]:
         """A level granted in the current run is kept, the rest is not reached (domain.md 5)."""
@@ -195,21 +198,21 @@ class Reference(Office):
     # Enrolling (domain.md 4)
 
     def _cycle_to_join(self, at: datetime, number: int | None) -> Cycle:
-        """The named cycle, else the running one, else the next; unknown, ended or none is refused."""
+        """The named cycle, else the running one, else the next; unknown, ended, not his or none is refused."""
         running = self._running_or_next(at)
         if number is None:
             return running
-        named = self.programme.named(number, at)
-        if named is None:
-            raise Refusal(CYCLE_NOT_FOUND)
-        return named
+        for cycle in self.calendar.cycles:
+            if cycle.number == number and self.calendar.may_name(cycle, at):
+                return cycle
+        raise Refusal(CYCLE_NOT_FOUND)
 
     def _running_or_next(self, at: datetime) -> Cycle:
         """The first cycle that ends after `at`; when there is none the programme is over.
 
         Closed meanwhile, `at` lies in a past that was paid: nobody leaves or joins there (domain.md 3).
         """
-        cycle = self.programme.running_or_next(at)
+        cycle = self.calendar.running_or_next(at)
         if cycle is None:
             raise Refusal(CYCLE_NOT_FOUND)
         if cycle.number in self._barred:
@@ -232,7 +235,7 @@ class Reference(Office):
 
     def _refuse_achievement_in_advance(self, at: datetime, joined: Cycle, balance: Decimal | None) -> None:
         """A balance that reaches the target value of a cycle not begun is refused."""
-        if balance is not None and balance >= joined.target_value and joined.starts_at > at:
+        if balance is not None and balance >= joined.target_value and not self.calendar.has_begun(joined, at):
             raise Refusal(BALANCE_NOT_ALLOWED)
 
     def _run_to_join(self, reset: bool) -> int:
@@ -249,17 +252,18 @@ class Reference(Office):
         """The first reason that applies, else None."""
         if self._frozen() is not None:
             return "target_inactive"
-        cycle = self.programme.cycle_at(occurred_at)
+        calendar = self._calendar_with(occurred_at)
+        cycle = calendar.of_activity(at, occurred_at)
         if cycle is None:
             return "no_cycle"
         stay = self._covering_stay(cycle.number)
         if stay is None:
             return "not_enrolled"
-        if cycle.starts_at > at:
+        if not calendar.has_begun(cycle, at):
             return "cycle_not_begun"
         if at >= cycle.closes_at or cycle.number in self._barred:
             return "cycle_closed"
-        if occurred_at > at + AHEAD_OF_NOW_ALLOWED and not self._may_run_ahead(at, cycle):
+        if occurred_at > at + AHEAD_OF_NOW_ALLOWED and not self._may_run_ahead(at, cycle.number):
             return "in_future"
         if self._was_away(occurred_at):
             return "while_away"
@@ -269,14 +273,14 @@ class Reference(Office):
             return "before_enrolment"
         return None
 
-    def _may_run_ahead(self, at: datetime, cycle: Cycle) -> bool:
-        """In a sandbox any instant of the running cycle will do."""
-        return self.programme.is_sandbox and cycle.starts_at <= at < cycle.ends_at
+    def _may_run_ahead(self, at: datetime, cycle: int) -> bool:
+        """In a sandbox any instant of the running cycle will do; before a calendar begins none is running."""
+        return self.programme.is_sandbox and self.calendar.is_running(self.calendar.cycles[cycle - 1], at)
 
     def _was_away(self, occurred_at: datetime) -> bool:
         """From a leave on, and before the enrolment that followed it."""
         for stay, following in zip(self._stays, self._stays[1:], strict=False):
-            if stay.left_at <= occurred_at < following.enrolled_at:
+            if self._left_at(stay) <= occurred_at < following.enrolled_at:
                 return True
         return False
 
@@ -330,13 +334,12 @@ class Reference(Office):
             return False
         return self._value(run, cycle.number) >= cycle.target_value
 
-    def _values_known(self, at: datetime) -> dict[int, Decimal | None]:
-        """Values of the running (or next) cycle, and of closed cycles some stay covers; of others none."""
-        running = self.programme.running_or_next(at)
+    def _values_known(self, at: datetime, running: Cycle) -> dict[int, Decimal | None]:
+        """Values of the cycle running (or next) when he came, and of closed cycles some stay covers; of others none."""
         values: dict[int, Decimal | None] = {}
-        for cycle in self.programme.cycles:
+        for cycle in self.calendar.cycles:
             stay = self._covering_stay(cycle.number)
-            if cycle == running:
+            if cycle.number == running.number:
                 values[cycle.number] = self._value(self._stays[-1].run, cycle.number)
             elif cycle.closes_at <= at and stay is not None:
                 values[cycle.number] = self._value(stay.run, cycle.number)
@@ -345,15 +348,18 @@ class Reference(Office):
         return values
 
     def _write_receipt(
-        self, kind: str, at: datetime, verdicts: dict[int, str], ignored: list[str] | None = None
+        self, kind: str, at: datetime, running: Cycle, verdicts: dict[int, str], ignored: list[str] | None = None
     ) -> Outcome:
-        """The account of a change that has just been made, as of its instant."""
+        """The account of a change that has just been made, as of its instant; `running`: when it was asked for.
+
+        (A balance may achieve the open cycle of an agnostic calendar, and so end it.)
+        """
         self.changed_at = at
         outcome = Outcome(
             kind=kind,
             run=self._stays[-1].run,
             verdicts=verdicts,
-            values=self._values_known(at),
+            values=self._values_known(at, running),
             levels=self.levels(),
             count=self.count(at),
             paid=frozenset(number for number in verdicts if ("cycle", number) in self._grants),

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from hypothesis import strategies as st
 
 from tests.factories import START
-from tests.properties.programme import KPIS, Cycle, Programme
+from tests.properties.programme import AGNOSTIC, CYCLIC, FIXED, KPIS, Cycle, Programme, cycles_without_instants
 
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)  # the smallest step of PostgreSQL's clock
@@ -17,6 +18,12 @@ EVENT_NAMES = ("purchase", "visit")
 COUNTING = ("COUNT", "VISIT")  # by ones; the others add up what they find
 ZONES = ("UTC", "Asia/Kolkata", "America/Los_Angeles")
 ATTRIBUTE = "points"
+LENGTHS = (("DAILY", 1), ("DAILY", 2), ("CUSTOM", 3), ("WEEKLY", 1), ("MONTHLY", 1))
+
+ONLY_FIXED = (FIXED,)
+MOSTLY_PERSONAL = (CYCLIC, AGNOSTIC, FIXED)
+
+ALLOCATIONS = st.sampled_from(("PERIOD_END", "IMMEDIATE", "PERIOD_END"))
 
 # Beside a boundary: on it, just before and after, and further off.
 NEAR = st.sampled_from((timedelta(0), -INSTANT, INSTANT, timedelta(hours=5), -timedelta(hours=5)))
@@ -42,39 +49,58 @@ class Definition:
 
 
 @st.composite
-def definitions(draw: st.DrawFn, *, is_sandbox: bool) -> Definition:
-    kind = draw(st.sampled_from(KINDS))
+def definitions(draw: st.DrawFn, *, is_sandbox: bool, windows: tuple[str, ...] = ONLY_FIXED) -> Definition:
+    window = draw(st.sampled_from(windows))
     kpi = draw(st.sampled_from(("COUNT", "VISIT", *KPIS)))
-    late_days = draw(st.integers(0, 2))
     count = draw(st.sampled_from((4, 1, 2, 3, 5, 6, 7, 8, 8, 8)))
-    most = 2 if kpi == "VISIT" else 3  # a cycle is of 1 to 3 days
-    values = (
+    most = 2 if kpi == "VISIT" else 3  # a cycle is of 1 to 3 days, or a little more
+    target_value = (
         st.integers(1, most).map(Decimal) if kpi in COUNTING else st.sampled_from((Decimal("0.5"), Decimal("7.125")))
     )
-    cycles = []
-    starts_at = START
-    for number in range(1, count + 1):
-        ends_at = starts_at + draw(st.integers(1, 3)) * DAY
-        cycles.append(Cycle(number, starts_at, ends_at, ends_at + late_days * DAY, draw(values)))
-        starts_at = ends_at + draw(st.sampled_from((0, 0, 1))) * DAY
-    levels: set[int] = set()
-    if kind != "DEFAULT":
-        levels = draw(st.sets(st.integers(1, min(count, 4)), min_size=1))
+    target_values = draw(st.lists(target_value, min_size=count, max_size=count))
+    late_days = 0 if window == AGNOSTIC else draw(st.integers(0, 2))
+    details = draw(calendars(target_values, late_days) if window == FIXED else personal(window, target_values))
     programme = Programme(
-        kind=kind,
         kpi=kpi,
-        allocation=draw(st.sampled_from(("PERIOD_END", "IMMEDIATE", "PERIOD_END")))
-        if kind == "DEFAULT"
-        else "IMMEDIATE",
-        cycles=tuple(cycles),
-        levels=tuple(sorted(levels)),
         rewarded=draw(st.sampled_from((True, True, True, False))),
         counts_before_enrolment=draw(st.booleans()),
         is_sandbox=is_sandbox,
         time_zone=draw(st.sampled_from(ZONES)),
+        late_days=late_days,
+        **details,
     )
     event_name = draw(st.sampled_from((*EVENT_NAMES, "")))
     return Definition(programme, late_days, event_name, draw(st.sampled_from((None, None, None, Decimal("0.5")))))
+
+
+@st.composite
+def calendars(draw: st.DrawFn, target_values: list[Decimal], late_days: int) -> dict[str, Any]:
+    """Of a programme whose calendar is the same for everybody: milestones and streaks."""
+    kind = draw(st.sampled_from(KINDS))
+    cycles = []
+    starts_at = START
+    for number, target_value in enumerate(target_values, start=1):
+        ends_at = starts_at + draw(st.integers(1, 3)) * DAY
+        cycles.append(Cycle(number, starts_at, ends_at, ends_at + late_days * DAY, target_value))
+        starts_at = ends_at + draw(st.sampled_from((0, 0, 1))) * DAY
+    if kind == "DEFAULT":
+        return {"kind": kind, "cycles": tuple(cycles), "allocation": draw(ALLOCATIONS)}
+    levels = draw(st.sets(st.integers(1, min(len(cycles), 4)), min_size=1))
+    return {"kind": kind, "cycles": tuple(cycles), "allocation": "IMMEDIATE", "levels": tuple(sorted(levels))}
+
+
+@st.composite
+def personal(draw: st.DrawFn, window: str, target_values: list[Decimal]) -> dict[str, Any]:
+    """Of a programme whose calendar is each customer's own: milestones only."""
+    details = {"kind": "DEFAULT", "window": window, "cycles": cycles_without_instants(target_values)}
+    if window == CYCLIC:
+        frequency_type, frequency = draw(st.sampled_from(LENGTHS))
+        return details | {
+            "frequency_type": frequency_type,
+            "frequency": frequency,
+            "allocation": draw(ALLOCATIONS),
+        }
+    return details | {"allocation": "IMMEDIATE"}
 
 
 @dataclass(frozen=True)
@@ -88,10 +114,12 @@ class Setting:
 
 
 @st.composite
-def settings(draw: st.DrawFn) -> Setting:
+def settings(draw: st.DrawFn, *, windows: tuple[str, ...] = ONLY_FIXED) -> Setting:
     is_sandbox = draw(st.booleans())
     return Setting(
-        definitions=tuple(draw(definitions(is_sandbox=is_sandbox)) for _ in range(draw(st.sampled_from((1, 1, 2))))),
+        definitions=tuple(
+            draw(definitions(is_sandbox=is_sandbox, windows=windows)) for _ in range(draw(st.sampled_from((1, 1, 2))))
+        ),
         customers=draw(st.sampled_from((2, 2, 3))),
         is_sandbox=is_sandbox,
         begins_before=draw(st.sampled_from((timedelta(0), INSTANT, DAY, -timedelta(hours=1)))),

@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -21,8 +21,18 @@ from hypothesis.stateful import (
 from enrollments.integrity import all_violations
 from enrollments.operations import ActivityData
 from targets.models import Target
-from tests.properties.programme import Cycle
-from tests.properties.strategies import ATTRIBUTE, COUNTING, DAY, EVENT_NAMES, INSTANT, NEAR, Setting, settings
+from tests.properties.programme import NOT_YET, Cycle
+from tests.properties.strategies import (
+    ATTRIBUTE,
+    COUNTING,
+    DAY,
+    EVENT_NAMES,
+    INSTANT,
+    MOSTLY_PERSONAL,
+    NEAR,
+    Setting,
+    settings,
+)
 from tests.properties.world import Pair, World
 
 THIS_SOAK = "tests/properties/test_histories.py::test_many_more_random_histories_go_as_the_reference_says[0]"
@@ -140,7 +150,7 @@ class Histories(RuleBasedStateMachine):
                 self.reach(pair, cycle)
             if how == "frozen":
                 self.world.set_group_active(pair.target, False, at=self.world.now)
-            self.world.now = cycle.ends_at
+            self.let_come(pair.reference.calendar.cycles[cycle.number - 1].ends_at)
             if how == "frozen":
                 self.world.set_group_active(pair.target, True, at=self.world.now)
         cycle = self.start_cycle(pair)
@@ -152,15 +162,20 @@ class Histories(RuleBasedStateMachine):
         elif then == "bring back":
             self.deliver(pair, EVENT_NAMES[0], -cycle.target_value, timedelta(0))
         else:
-            self.world.now = cycle.closes_at
+            self.let_come(pair.reference.calendar.cycles[cycle.number - 1].closes_at)
             self.world.close(at_most=None)
 
     def start_cycle(self, pair: Pair) -> Cycle | None:
         """The running cycle; in a gap the next, when it has begun."""
-        cycle = pair.definition.programme.running_or_next(self.world.now)
+        cycle = pair.reference.calendar.running_or_next(self.world.now)
         if cycle is not None:
-            self.world.now = max(self.world.now, cycle.starts_at)
+            self.let_come(cycle.starts_at)
         return cycle
+
+    def let_come(self, instant: datetime) -> None:
+        """Time passes until then, unless the instant is not known yet."""
+        if instant != NOT_YET:
+            self.world.now = max(self.world.now, instant)
 
     def reach(self, pair: Pair, cycle: Cycle) -> None:
         """As many activities as the cycle asks for; visits on as many days, while it runs."""
@@ -168,7 +183,8 @@ class Histories(RuleBasedStateMachine):
         for _ in range(int(cycle.target_value) if kpi in COUNTING else 1):
             self.deliver(pair, EVENT_NAMES[0], cycle.target_value, timedelta(0))
             if kpi == "VISIT":
-                self.world.now = max(self.world.now, min(self.world.now + DAY, cycle.ends_at - INSTANT))
+                ends_at = pair.reference.calendar.cycles[cycle.number - 1].ends_at
+                self.let_come(min(self.world.now + DAY, ends_at - INSTANT))
 
     @rule(
         who=WHO,
@@ -184,7 +200,7 @@ class Histories(RuleBasedStateMachine):
     def act_at_a_boundary(self, who: int, amount: Decimal | None, which: int, near: timedelta) -> None:
         """Beside a boundary of a cycle, the -1st before now, the 0th after it; or of his own coming and going."""
         pair = self.pair(who, is_enrolled=True)
-        boundaries = sorted([*self.world.boundaries, *pair.reference.instants])
+        boundaries = sorted([*self.world.boundaries, *pair.reference.instants]) or [self.world.now]
         passed = sum(1 for each in boundaries if each <= self.world.now)
         boundary = boundaries[min(max(passed + which, 0), len(boundaries) - 1)]
         self.deliver(pair, EVENT_NAMES[1], amount, boundary + near - self.world.now)
@@ -258,12 +274,30 @@ class Histories(RuleBasedStateMachine):
             self.judge()
 
 
-def play(seed_number: int, *, phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink)) -> None:
+class PersonalHistories(Histories):
+    """The same where most programmes have personal calendars (domain.md 10)."""
+
+    @initialize(setting=settings(windows=MOSTLY_PERSONAL), everybody=st.sampled_from((False, False, True)))
+    def found_a_brand(self, setting: Setting, everybody: bool) -> None:
+        super().found_a_brand(setting, everybody)
+
+    @precondition(lambda self: self.world.is_over)
+    @rule(setting=settings(windows=MOSTLY_PERSONAL), everybody=st.booleans())
+    def start_over(self, setting: Setting, everybody: bool) -> None:
+        super().start_over(setting, everybody)
+
+
+def play(
+    seed_number: int,
+    histories: type[Histories] = Histories,
+    *,
+    phases: tuple[Phase, ...] = (Phase.generate, Phase.shrink),
+) -> None:
     """Play ten random histories; the same number plays the same ones.
 
     Not more: beyond ten, Hypothesis mostly plays variations of those it has played.
     """
-    machine = type("Histories", (Histories,), {})  # a seed is set on a class, and this one is not to keep it
+    machine = type(histories.__name__, (histories,), {})  # a seed is set on a class, and this one is not to keep it
     run_state_machine_as_test(
         seed(seed_number)(machine),
         settings=run_settings(
@@ -290,6 +324,17 @@ def test_random_histories_go_as_the_reference_says(database, part):
     assert list(all_violations()) == []
 
 
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("part", range(3))
+def test_random_histories_in_personal_calendars_go_as_the_reference_says(database, part):
+    seeds = range(part * 2, part * 2 + 2)
+
+    for each in seeds:
+        play(each, PersonalHistories)
+
+    assert list(all_violations()) == []
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("part", range(20))
@@ -299,7 +344,7 @@ def test_many_more_random_histories_go_as_the_reference_says(database, part):
 
     for each in range(first, first + 25):
         try:
-            play(each)
+            play(each, (Histories, PersonalHistories)[each % 2])
         except BaseException as error:
             error.add_note(f"To repeat it: MILESTREAK_SEED={each} pytest --soak '{THIS_SOAK}'")
             raise

@@ -64,8 +64,8 @@ def open_a_new_run_at_every_return(patch: pytest.MonkeyPatch) -> None:
 def count_activity_in_a_closed_cycle(patch: pytest.MonkeyPatch) -> None:
     why_not = activity._why_not
 
-    def wrong(*details: Any) -> NotCounted | None:
-        reason = why_not(*details)
+    def wrong(*details: Any, **named: Any) -> NotCounted | None:
+        reason = why_not(*details, **named)
         return None if reason == NotCounted.CYCLE_CLOSED else reason
 
     patch.setattr(activity, "_why_not", wrong)

@@ -14,6 +14,7 @@ from enrollments.operations import (
     ActivityData,
     cancel_leave,
     close_cycles,
+    close_own_cycles,
     enroll,
     erase_customer,
     record_activity,
@@ -24,11 +25,12 @@ from enrollments.operations import (
 from enrollments.receipts import account, accounts
 from rewards.enums import RewardKind
 from rewards.operations import RewardData, define_programme
-from targets.enums import Allocation, Entity, Kpi, TrackingType
+from targets.enums import Allocation, Entity, EvaluationType, FrequencyType, Kpi, TrackingType
 from targets.models import Brand, Customer, Target
 from targets.operations import GroupData, LevelData, PeriodData, TargetData
 from targets.queries import find_customer, find_target
 from tests.factories import START
+from tests.properties.programme import CYCLIC, NOT_YET, Cycle
 from tests.properties.reference import Reference
 from tests.properties.strategies import ATTRIBUTE, Definition, Setting
 from tests.properties.words import (
@@ -52,6 +54,12 @@ REWARD = RewardData("100 points", RewardKind.POINTS, Decimal(100))
 Answer = TypeVar("Answer")
 
 _numbers = count(1)
+
+
+def period(cycle: Cycle) -> PeriodData:
+    """Of personal calendars it has a name only."""
+    known = [None if instant == NOT_YET else instant for instant in (cycle.starts_at, cycle.ends_at)]
+    return PeriodData(f"c{cycle.number}", *known)
 
 
 class Pair:
@@ -99,13 +107,17 @@ class World:
         programme = definition.programme
         name = f"Programme {index}"
         is_streak = programme.is_streak
+        is_cyclic = programme.window == CYCLIC
         made = define_programme(
             brand=self.brand,
             group=GroupData(
                 name=name,
                 tracking_type=TrackingType(programme.kind),
                 time_zone=programme.time_zone,
-                periods=[PeriodData(f"c{each.number}", each.starts_at, each.ends_at) for each in programme.cycles],
+                evaluation_type=EvaluationType(programme.window),
+                periods=[period(each) for each in programme.cycles],
+                frequency_type=FrequencyType(programme.frequency_type) if is_cyclic else FrequencyType.CUSTOM,
+                frequency=programme.frequency if is_cyclic else None,
                 targets=[
                     TargetData(
                         name=name,
@@ -133,13 +145,12 @@ class World:
 
     @property
     def boundaries(self) -> list[datetime]:
-        """Starts, ends and closing instants of every cycle, in order."""
-        cycles = [cycle for each in self.definitions for cycle in each.programme.cycles]
-        return sorted({instant for each in cycles for instant in (each.starts_at, each.ends_at, each.closes_at)})
+        """Starts, ends and closing instants of every cycle that are known, in order."""
+        return sorted({instant for each in self.pairs for instant in each.reference.calendar.boundaries})
 
     @property
     def is_over(self) -> bool:
-        return self.now >= self.boundaries[-1]
+        return all(each.reference.calendar.is_over(self.now) for each in self.pairs)
 
     # Changes: each is made on both sides, and both must answer the same.
 
@@ -301,6 +312,7 @@ class World:
         due = sorted(
             (cycle.closes_at, target.pk, cycle.number)
             for target, definition in zip(self.targets, self.definitions, strict=True)
+            if not definition.programme.has_personal_calendars
             for cycle in self._of(target)[0].reference.due(self.now)
         )
         due = due[:at_most]
@@ -314,9 +326,18 @@ class World:
             agree(each.granted, paid)
         if at_most is None:
             agree([each.cycle.number for each in closing], [])
+            self._close_personal_cycles()
         closing.close()
         agree(sorted(closed), due)
         self.check_all()
+
+    def _close_personal_cycles(self) -> None:
+        """Everybody's own cycles, whose closing instants differ."""
+        personal = [each.reference for each in self.pairs if each.definition.programme.has_personal_calendars]
+        if not personal:
+            return
+        paid = sum([reference.close(cycle.number) for reference in personal for cycle in reference.due(self.now)])
+        agree(sum(each.granted for each in close_own_cycles(brand=self.brand, at=self.now)), paid)
 
     def _of(self, target: Target) -> list[Pair]:
         return [each for each in self.pairs if each.target is target]
