@@ -212,7 +212,7 @@ class World:
     def set_target_active(self, target: Target, is_active: bool) -> None:
         pairs = self._of(target)
         expected = self._all(pairs, lambda each: each.set_target_active(is_active))[0]
-        agree(set_target_active(target=target, is_active=is_active), expected)
+        agree(set_target_active(target=target, is_active=is_active, at=self.now, by="machine"), expected)
         self.check(*pairs)
 
     def erase(self, customer: Customer, *, at: datetime) -> None:
