@@ -60,6 +60,7 @@ class Reference(Office):
         balance = self._balance_that_matters(balance)
         self._refuse_frozen_or_erased()
         self._refuse_stale(at)
+        self._refuse_closed(at)
         if self.is_enrolled(at):
             raise Refusal(ALREADY_ENROLLED)
         running, joined = self._running_or_next(at), self._cycle_to_join(at, cycle)
@@ -82,6 +83,7 @@ class Reference(Office):
         """
         self._refuse_frozen_or_erased(even_if_inactive)
         self._refuse_stale(at)
+        self._refuse_closed(at)
         if not self.is_enrolled(at):
             raise Refusal(NOT_ENROLLED, left_at=self._left_at(self._stays[-1]) if self._stays else None)
         stay = self._stays[-1]
@@ -107,6 +109,7 @@ class Reference(Office):
         """
         self._refuse_frozen_or_erased(even_if_inactive)
         self._refuse_stale(at)
+        self._refuse_closed(at)
         if not self.is_enrolled(at) or not self._stays[-1].leave_is_scheduled:
             raise Refusal(NOT_ENROLLED)
         running = self._running_or_next(at)
@@ -195,6 +198,12 @@ class Reference(Office):
         if self.changed_at is not None and at < self.changed_at:
             raise StaleInstant
 
+    def _refuse_closed(self, at: datetime) -> None:
+        """Nor in a cycle that was closed meanwhile: `at` lies in a past that was paid, nobody leaves or joins there."""
+        cycle = self.calendar.running_or_next(at)
+        if cycle is not None and cycle.number in self._barred:
+            raise StaleInstant
+
     # Enrolling (domain.md 4)
 
     def _cycle_to_join(self, at: datetime, number: int | None) -> Cycle:
@@ -208,15 +217,10 @@ class Reference(Office):
         raise Refusal(CYCLE_NOT_FOUND)
 
     def _running_or_next(self, at: datetime) -> Cycle:
-        """The first cycle that ends after `at`; when there is none the programme is over.
-
-        Closed meanwhile, `at` lies in a past that was paid: nobody leaves or joins there (domain.md 3).
-        """
+        """The first cycle that ends after `at`; when there is none the programme is over."""
         cycle = self.calendar.running_or_next(at)
         if cycle is None:
             raise Refusal(CYCLE_NOT_FOUND)
-        if cycle.number in self._barred:
-            raise StaleInstant
         return cycle
 
     def _ignored(self, balance: Decimal | None, reset: bool) -> list[str]:
