@@ -5,8 +5,10 @@ from decimal import Decimal
 
 import factory
 from django.contrib.auth import get_user_model
+from django.db.models import Max
 from factory.django import DjangoModelFactory
 
+from enrollments.models import Participation
 from enrollments.operations import set_group_active
 from rewards.enums import RewardKind
 from rewards.models import Reward
@@ -159,5 +161,6 @@ def own_rewards(target: Target) -> None:
 
 
 def freeze(target_group: TargetGroup) -> None:
-    """Make it inactive, as from its beginning."""
-    set_group_active(target_group=target_group, is_active=False, at=START, by="test")
+    """Make it inactive, as from its beginning, or from the last thing that somebody did in it."""
+    done = Participation.objects.filter(target__target_group=target_group).aggregate(last=Max("changed_at"))
+    set_group_active(target_group=target_group, is_active=False, at=max(START, done["last"] or START), by="test")

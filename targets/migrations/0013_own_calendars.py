@@ -49,19 +49,8 @@ BEGIN
 END $$;
 CREATE TRIGGER check_value_of_window BEFORE INSERT OR UPDATE OF target_id, allocation ON targets_targetvalue
   FOR EACH ROW WHEN (NEW.allocation = 'PERIOD_END') EXECUTE FUNCTION check_value_of_window();
-
-CREATE FUNCTION check_window() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-  PERFORM refuse_unless(
-    NEW.evaluation_type = OLD.evaluation_type, 'target_group_keeps_window', 'The window of a group never changes.');
-  RETURN NEW;
-END $$;
-CREATE TRIGGER check_window BEFORE UPDATE OF evaluation_type ON targets_targetgroup
-  FOR EACH ROW EXECUTE FUNCTION check_window();
 """
 CHECK_FIXED_ONLY = """
-DROP TRIGGER check_window ON targets_targetgroup;
-DROP FUNCTION check_window();
 DROP TRIGGER check_value_of_window ON targets_targetvalue;
 DROP FUNCTION check_value_of_window();
 DROP TRIGGER check_target_of_window ON targets_target;

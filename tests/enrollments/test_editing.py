@@ -30,7 +30,7 @@ from enrollments.operations.editing import _in_order_of_moving
 from enrollments.standing import standings
 from rewards.models import Grant
 from targets.calendar import start_of_day
-from targets.enums import Allocation, TrackingType
+from targets.enums import Allocation, EvaluationType, TrackingType
 from targets.errors import ChangedMeanwhile, ImpossibleCombination, InvalidInput, NameTaken, StaleInstant
 from targets.models import Cycle, FormerCycle, FormerValue, ProgrammeChange, Target, TargetGroup, TargetValue
 from targets.operations import PeriodData
@@ -228,8 +228,7 @@ def test_appended_cycle_needs_room_and_a_value_for_each_target():
 
 @pytest.mark.django_db
 def test_programme_with_calendars_of_its_customers_takes_no_dates():
-    target = make_programme()
-    TargetGroup.objects.update(evaluation_type="CYCLIC_WINDOW")
+    target = make_programme(window=EvaluationType.CYCLIC_WINDOW)
 
     with pytest.raises(ImpossibleCombination):
         edit(target, ProgrammeEdit(late_days=1))

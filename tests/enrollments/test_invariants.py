@@ -70,9 +70,7 @@ VIOLATIONS = {
     "target_attribute_if_added_up": "UPDATE targets_target SET entity = 'EVENT', kpi = 'EVENT_ATTRIBUTE' "
     "WHERE id = {unused}",
     "target_match_is_object": "UPDATE targets_target SET match = '[]' WHERE id = {unused}",
-    "target_group_keeps_window": "UPDATE targets_targetgroup SET evaluation_type = 'CYCLIC_WINDOW', frequency = 1 "
-    "WHERE id = {group}",
-    "streak_has_fixed_calendar": "UPDATE targets_targetgroup SET tracking_type = 'STREAKS' WHERE id = {cyclic_group}",
+    "streak_has_fixed_calendar": "UPDATE targets_targetgroup SET tracking_type = 'STREAKS' WHERE id = {agnostic_group}",
     "cyclic_window_has_length": "UPDATE targets_targetgroup SET frequency = 0 WHERE id = {cyclic_group}",
     "period_agnostic_window_is_never_late": "UPDATE targets_targetgroup SET late_days = 1 WHERE id = {agnostic_group}",
     "period_agnostic_window_is_immediate": "UPDATE targets_targetvalue SET allocation = 'PERIOD_END' "
