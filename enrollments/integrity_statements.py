@@ -328,12 +328,15 @@ STATEMENTS = {
         """,
     ),
     "visits_are_days": (
-        "Each day with an activity that counted and is no return is one visit, any other day none.",
+        "Each day with an activity that counted and is no return is one visit in its period, any other day none; where "
+        "a period ends when it is achieved, one in all periods.",
         """
         SELECT customer_id, target_id,
                format('run %%s, period %%s, %%s: %%s visits counted', run_number, cycle_number, day, visits) AS detail
           FROM (
-            SELECT participation.customer_id, participation.target_id, outcome.run_number, outcome.cycle_number,
+            SELECT participation.customer_id, participation.target_id, outcome.run_number,
+                   CASE target_group.evaluation_type WHEN 'PERIOD_AGNOSTIC_WINDOW' THEN NULL
+                        ELSE outcome.cycle_number END AS cycle_number,
                    (activity.occurred_at AT TIME ZONE target_group.time_zone)::date AS day,
                    sum(outcome.delta)::bigint AS visits,
                    bool_or(coalesce(activity.amount, 0) >= 0 AND coalesce(activity.quantity, 0) >= 0) AS is_day,
@@ -346,7 +349,7 @@ STATEMENTS = {
                 ON outcome.participation_id = participation.id AND outcome.reason = ''
               JOIN enrollments_activity activity ON activity.id = outcome.activity_id
              WHERE target.kpi = 'VISIT'
-             GROUP BY participation.id, outcome.run_number, outcome.cycle_number, day
+             GROUP BY participation.id, outcome.run_number, 4, day
           ) counted
          WHERE visits <> is_day::integer OR is_wrong_day
         """,

@@ -70,6 +70,13 @@ def share_calendar(target_group: TargetGroup | int) -> None:
     _advisory("pg_advisory_xact_lock_shared", target_group)
 
 
+def try_to_share_calendar(target_group: int) -> bool:
+    """The same without waiting: whether nobody bars the calendar, or waits to."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock_shared(%s, %s)", [CALENDAR, target_group % 2**31])
+        return bool(cursor.fetchone()[0])
+
+
 def bar_calendar(target_group: TargetGroup | int) -> None:
     """Wait for everybody who writes in the group's cycles, and keep new ones out until this transaction ends."""
     _advisory("pg_advisory_xact_lock", target_group)

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from enrollments.calendars import CyclicCalendar, filled, has_begun, own_calendar
 from enrollments.enums import NotCounted
@@ -18,6 +18,7 @@ from enrollments.measuring import measure
 from enrollments.models import Activity, ActivityOutcome, Participation, Progress, Run, Stay
 from enrollments.operations.granting import settle
 from enrollments.queries import out_since
+from targets.calendar import LATEST_YEAR
 from targets.enums import EvaluationType
 from targets.errors import CustomerNotFound, StaleInstant
 from targets.matching import matches
@@ -253,7 +254,8 @@ def _why_not(
         return NotCounted.IN_FUTURE
     if _was_away(occurred_at, stays, target):
         return NotCounted.WHILE_AWAY
-    if progress is not None and progress.balance_at is not None and occurred_at < progress.balance_at:
+    balance_at = _last_balance_at(participation, stay, progress)
+    if balance_at is not None and occurred_at < balance_at:
         return NotCounted.BEFORE_ENROLMENT
     if _was_before_run(occurred_at, participation, stay):
         return NotCounted.BEFORE_ENROLMENT
@@ -266,6 +268,7 @@ def _is_anchor(activity: Activity, participation: Participation, stays: list[Sta
     return (
         is_cyclic
         and participation.anchored_at is None
+        and activity.occurred_at.year <= LATEST_YEAR  # its last cycle must end in years that can be counted
         and any(stay.covers(1) and stay.enrolled_at <= activity.occurred_at for stay in stays)
     )
 
@@ -319,7 +322,22 @@ def _was_before_run(occurred_at: datetime, participation: Participation, stay: S
     return occurred_at < started_at
 
 
+def _last_balance_at(participation: Participation, stay: Stay, progress: Progress | None) -> datetime | None:
+    """When the balance was set that covers all earlier activity: of the cycle, or, where an activity counts for
+    whichever cycle is open, of any."""
+    if not _counts_for_the_open_cycle(participation):
+        return None if progress is None else progress.balance_at
+    set_at = Progress.objects.filter(participation=participation, run_number=stay.run_number)
+    return set_at.aggregate(last=Max("balance_at"))["last"]
+
+
 def _was_visited(participation: Participation, run_number: int, cycle_number: int, day: date) -> bool:
-    return ActivityOutcome.objects.filter(
-        participation=participation, run_number=run_number, cycle_number=cycle_number, visit_on=day
-    ).exists()
+    """A day counts once: in its cycle, or, where an activity counts for whichever cycle is open, in any."""
+    visits = ActivityOutcome.objects.filter(participation=participation, run_number=run_number, visit_on=day)
+    if not _counts_for_the_open_cycle(participation):
+        visits = visits.filter(cycle_number=cycle_number)
+    return visits.exists()
+
+
+def _counts_for_the_open_cycle(participation: Participation) -> bool:
+    return participation.target.target_group.evaluation_type == EvaluationType.PERIOD_AGNOSTIC_WINDOW

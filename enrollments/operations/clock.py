@@ -1,6 +1,5 @@
 """The clock of a sandbox, which closes cycles on its way."""
 
-from collections import deque
 from datetime import datetime
 
 from django.db import transaction
@@ -12,7 +11,7 @@ from enrollments.operations.closing import close_cycle, due_cycles
 from enrollments.operations.closing_own import close_own_cycles, next_own_close
 from rewards.models import Reward
 from targets.errors import InvalidInput, NotASandbox
-from targets.models import Brand, Cycle
+from targets.models import Brand, Cycle, Inactivity
 
 CLOSES_A_STEP = 1_000
 
@@ -29,18 +28,18 @@ def move_clock(*, brand: Brand, at: datetime, to: datetime) -> datetime:
         _turn_back(brand, at, to)
         at = to
     reached = at
-    for _ in range(CLOSES_A_STEP):
-        due = _next_close(brand, to)
-        if due is None:
-            break
+    closes = 0
+    while closes < CLOSES_A_STEP and (due := _next_close(brand, to)) is not None:
         closes_at, cycle = due
         reached = max(reached, closes_at)
         # First the clock: whatever happens between, no cycle has closed after the brand's own now.
         _advance(brand, reached)
         if cycle is not None:
             close_cycle(cycle, closes_at)
+            closes += 1
         else:
-            deque(close_own_cycles(brand=brand, at=closes_at), maxlen=0)
+            own = next(close_own_cycles(brand=brand, at=closes_at, chunk=CLOSES_A_STEP), None)
+            closes += own.cycles if own else 1
     if _next_close(brand, to) is None:
         reached = to
         _advance(brand, reached)
@@ -72,6 +71,7 @@ def _turn_back(brand: Brand, at: datetime, to: datetime) -> None:
             )
         _reopen_cycles_after(brand, to)
         _promise_from(brand, to)
+        _freeze_from(brand, to)
         Brand.objects.filter(pk=brand.pk).update(clock_at=to)
 
 
@@ -87,3 +87,10 @@ def _promise_from(brand: Brand, to: datetime) -> None:
     rewards = Reward.objects.filter(target__brand=brand)
     rewards.filter(retired_at__gt=to).update(retired_at=to, created_at=Least("created_at", Value(to)))
     rewards.filter(created_at__gt=to).update(created_at=to)
+
+
+def _freeze_from(brand: Brand, to: datetime) -> None:
+    """What a later clock has frozen, or let run, was so already."""
+    inactivities = Inactivity.objects.filter(target_group__brand=brand)
+    inactivities.filter(ended_at__gt=to).update(ended_at=to, began_at=Least("began_at", Value(to)))
+    inactivities.filter(began_at__gt=to).update(began_at=to)

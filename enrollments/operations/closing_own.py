@@ -10,10 +10,20 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from enrollments.calendars import closes_at, own_calendar
-from enrollments.locks import share_calendar
+from enrollments.locks import share_calendar, try_to_share_calendar
 from enrollments.models import Participation
 from enrollments.operations.closing import CHUNK, never
 from targets.models import Brand
+
+# Whom nobody else holds, with their customers, whom grants refer to: an eraser locks the customer first.
+CLAIM = """
+SELECT participation.id
+  FROM enrollments_participation participation
+  JOIN targets_customer customer ON customer.id = participation.customer_id
+ WHERE participation.brand_id = %(brand)s AND participation.closes_next_at <= %(at)s
+ ORDER BY participation.closes_next_at LIMIT %(chunk)s
+   FOR KEY SHARE OF customer SKIP LOCKED FOR NO KEY UPDATE OF participation SKIP LOCKED
+"""
 
 # What the calendar says is worked out in Python: PostgreSQL reads a wall time that comes twice in another way.
 ADVANCE = """
@@ -95,19 +105,26 @@ def close_own_cycles(
 
 
 def _claim(brand: Brand, at: datetime, chunk: int, *, is_waiting: bool) -> list[Participation]:
-    """The next ones that are due, locked. Who waits does so in the order of ids, as everybody who locks several."""
-    due = Participation.objects.filter(brand=brand, closes_next_at__lte=at)
-    rows = due.select_for_update(of=("self",), no_key=True, skip_locked=not is_waiting)
-    rows = rows.select_related("target__target_group")
-    if not is_waiting:
-        return list(rows.order_by("closes_next_at")[:chunk])
-    ids = list(due.order_by("closes_next_at").values_list("pk", flat=True)[:chunk])
-    return list(rows.filter(pk__in=ids).order_by("pk"))
+    """The next ones that are due, locked. Who waits does so in the order in which everybody locks several."""
+    due = Participation.objects.filter(brand=brand, closes_next_at__lte=at).select_related("target__target_group")
+    if is_waiting:
+        customers = list(due.order_by("closes_next_at").values_list("customer", flat=True)[:chunk])
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT FROM targets_customer WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE", [customers])
+        return list(due.filter(customer__in=customers).select_for_update(of=("self",), no_key=True).order_by("pk"))
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM, {"brand": brand.pk, "at": at, "chunk": chunk})
+        ids = [pk for (pk,) in cursor.fetchall()]
+    claimed = list(due.filter(pk__in=ids))
+    # Whoever changes the programme waits for writers who may be waiting for us: the next look finds these.
+    free = {group for group in {each.target.target_group_id for each in claimed} if try_to_share_calendar(group)}
+    return [each for each in claimed if each.target.target_group_id in free]
 
 
 def _close(participations: list[Participation], at: datetime) -> OwnClosed:
+    """All of them, in one transaction. What is promised does not change meanwhile: the calendars are shared."""
     for group_id in sorted({each.target.target_group_id for each in participations}):
-        share_calendar(group_id)  # what is promised does not change meanwhile
+        share_calendar(group_id)
     due: list[tuple[int, int]] = []
     for each in participations:
         calendar = own_calendar(each.target.target_group, each)

@@ -3,11 +3,10 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Max
 
 from enrollments.locks import bar_calendar
 from enrollments.models import Participation
-from targets.errors import StaleInstant
 from targets.models import Inactivity, Target, TargetGroup
 from targets.operations import Author, Change, record_change
 
@@ -19,19 +18,15 @@ def set_group_active(
 
     While it is inactive nobody enrols, leaves or counts in it; closes and scheduled leaves take effect, and a cycle
     that ends meanwhile breaks no streak. Waits for everybody who writes in the group, so each of them was before or
-    after. Raises `StaleInstant` if `at` lies before the last time it was frozen or let run, or before the last change
-    of somebody in it: a cycle that had broken his chain by then would break it no more.
+    after. Never refused: if `at` was overtaken it takes effect at the last change of somebody in the group - a cycle
+    that had broken his chain by then must not cease to - or at the last time it was frozen or let run.
     """
     with transaction.atomic():
         bar_calendar(target_group.pk)
         locked = _lock(target_group.pk)
         if locked.is_active == is_active:
             return False
-        if (
-            Inactivity.objects.filter(Q(began_at__gt=at) | Q(ended_at__gt=at), target_group=locked).exists()
-            or Participation.objects.filter(target__target_group=locked, changed_at__gt=at).exists()
-        ):
-            raise StaleInstant(at)
+        at = _not_before_what_was_done(locked, at)
         TargetGroup.objects.filter(pk=locked.pk).update(is_active=is_active)
         if is_active:
             Inactivity.objects.filter(target_group=locked, ended_at=None).update(ended_at=at, ended_by=by)
@@ -52,6 +47,12 @@ def set_target_active(
             return False
         _record(group, f"target {target.name}", is_active, Author(at, by, source, request_id))
         return True
+
+
+def _not_before_what_was_done(group: TargetGroup, at: datetime) -> datetime:
+    done = Participation.objects.filter(target__target_group=group).aggregate(last=Max("changed_at"))
+    frozen = Inactivity.objects.filter(target_group=group).aggregate(began=Max("began_at"), ended=Max("ended_at"))
+    return max(each for each in (at, done["last"], frozen["began"], frozen["ended"]) if each is not None)
 
 
 def _lock(group_id: int) -> TargetGroup:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from django.db import OperationalError
 
-from enrollments.operations import change_reward, closing
+from enrollments.operations import change_reward, closing, set_group_active
 from rewards.enums import RewardKind
 from rewards.models import Reward
 from rewards.operations import RewardData
@@ -52,6 +52,18 @@ def test_clock_that_goes_back_takes_what_is_promised_with_it(site):
         ("Cake", back, back),
         ("Coffee", back, None),
     ]
+
+
+def test_clock_that_goes_back_takes_with_it_what_was_frozen(site):
+    group = make_programme(brand=site.brand).target_group
+    for day, is_active in ((81, False), (82, True), (83, False)):
+        set_group_active(target_group=group, is_active=is_active, at=START + day * DAY, by="test")
+    site.set_clock("2026-03-30T00:00:00Z")
+
+    site.set_clock("2026-01-15T00:00:00Z")
+
+    back = START + 14 * DAY
+    assert [*group.inactivities.order_by("pk").values_list("began_at", "ended_at")] == [(back, back), (back, None)]
 
 
 def test_clock_goes_forward_only_once_somebody_is_enrolled(site):

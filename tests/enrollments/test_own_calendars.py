@@ -1,6 +1,6 @@
 """Each customer's own calendar (domain.md 10): cycles from his first activity on, or until each is achieved."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
@@ -21,7 +21,7 @@ from enrollments.operations import (
 from enrollments.receipts import account
 from enrollments.standing import standings
 from rewards.models import Grant
-from targets.enums import Allocation, EvaluationType, FrequencyType
+from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi
 from targets.errors import AlreadyEnrolled, CycleNotFound, InvalidInput, NotEnrolled, StaleInstant
 from tests.factories import START, CustomerFactory, make_programme
 
@@ -490,3 +490,31 @@ def test_return_lowers_the_open_cycle_only():
 
     assert scene.buy(START + DAY, amount=Decimal(-1)) == (2, -1, False)
     assert Progress.objects.get(cycle_number=1).value == 2
+
+
+def test_balance_covers_all_earlier_activity_in_whichever_cycle_it_would_count():
+    scene = Scene(AGNOSTIC)
+    scene.enroll(START, initial_balance=Decimal(5))
+
+    outcomes = [scene.buy(START + DAY, START - DAY), scene.buy(START + DAY, START)]
+
+    assert outcomes == [NotCounted.BEFORE_ENROLMENT, (2, 1, False)]
+
+
+def test_day_is_one_visit_in_all_cycles():
+    scene = Scene(AGNOSTIC, kpi=Kpi.VISIT, target_value=Decimal(1))
+    scene.enroll(START)
+
+    outcomes = [scene.buy(START + HOUR), scene.buy(START + 2 * HOUR), scene.buy(START + DAY)]
+
+    assert outcomes == [(1, 1, True), (2, 0, False), (2, 1, True)]
+    assert list(all_violations()) == []
+
+
+@pytest.mark.parametrize("year", [2201, 9999])
+def test_activity_of_a_year_that_cannot_be_counted_begins_no_calendar(year):
+    scene = Scene(length=(FrequencyType.YEARLY, 50))
+    scene.enroll(START)
+
+    assert scene.buy(START, datetime(year, 12, 25, tzinfo=UTC)) == NotCounted.NO_CYCLE
+    assert scene.participation.anchored_at is None

@@ -149,10 +149,20 @@ class History:
         return amount or Decimal(0)
 
     def _was_visited(self, run: int, cycle: int, day: date) -> bool:
-        """Something that is no return has counted on this day; a balance set since makes no difference."""
+        """Something that is no return has counted on this day; a balance set since makes no difference.
+
+        Agnostic: in whichever cycle.
+        """
         return any(
-            isinstance(fact, Activity) and (fact.run, fact.cycle, fact.day) == (run, cycle, day) for fact in self._facts
+            isinstance(fact, Activity)
+            and (fact.run, fact.day) == (run, day)
+            and (fact.cycle == cycle or self._is_agnostic)
+            for fact in self._facts
         )
+
+    @property
+    def _is_agnostic(self) -> bool:
+        return self.programme.window == AGNOSTIC
 
     # Progress and achievement (domain.md 6, 9.7)
 

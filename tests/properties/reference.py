@@ -289,10 +289,10 @@ class Reference(Office):
         return False
 
     def _was_before_balance(self, run: int, cycle: int, occurred_at: datetime) -> bool:
-        """Before the balance of its cycle was set (the last one, if several were)."""
+        """Before the balance of its cycle was set (the last one, if several were); agnostic: of any cycle."""
         set_at = None
         for fact in self._facts:
-            if isinstance(fact, Balance) and (fact.run, fact.cycle) == (run, cycle):
+            if isinstance(fact, Balance) and fact.run == run and (fact.cycle == cycle or self._is_agnostic):
                 set_at = fact.recorded_at
         return set_at is not None and occurred_at < set_at
 
