@@ -8,7 +8,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from rewards.models import Reward
-from targets.models import Cycle, StreakLevel, Target, TargetGroup, TargetValue
+from targets.enums import Source
+from targets.models import Cycle, ProgrammeChange, StreakLevel, Target, TargetGroup, TargetValue
 from tests.enrollments.admin_scene import NOW, sandbox, signed_in, staff
 from tests.rewards.defining_scene import (
     ADD,
@@ -179,6 +180,11 @@ def test_programme_is_made_just_as_over_the_api(site, fields_for, body):
     )
     assert rows_of(brand) == rows_of(site.brand)
     assert group.created_by == "mia"
+    records = [ProgrammeChange.objects.get(target_group__brand=each) for each in (site.brand, brand)]
+    assert [(each.source, each.by == "mia", bool(each.request_id), each.version) for each in records] == [
+        (Source.API, False, True, 1),
+        (Source.ADMIN, True, True, 1),
+    ]
 
 
 def test_group_page_says_that_it_was_created():
