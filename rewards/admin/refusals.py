@@ -41,6 +41,7 @@ WORDS = {
     "targetType": "choice of “What counts”",
     "refCode": "name",
     "period": "cycle",
+    "Period": "Cycle",
     "periods": "cycles",
 }
 

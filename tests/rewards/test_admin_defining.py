@@ -384,7 +384,7 @@ def test_statements_do_not_grow_with_the_programme(fields_for, django_assert_num
     with django_assert_num_queries(7):
         preview = press(client, "preview", fields)
     fields = sent_by(preview)
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         done = press(client, "create", fields)
 
     assert done.status_code == 302

@@ -239,6 +239,6 @@ def test_busy_database_is_said_and_nothing_is_made(monkeypatch):
 def test_body_with_nothing_in_it_marks_what_is_missing():
     response = press(marketing(), "create", {})
 
-    missing = ["kind", "brand", "name", "window", "first_day", "length", "unit", "cycle_count", "late_days"]
+    missing = ["kind", "brand", "name", "window", "length", "unit", "cycle_count", "late_days"]
     missing += [f"target-0-{name}" for name in ("name", "kpi", "entity", "value", "allocation")]
     assert sorted(shown_errors(response)) == sorted(missing)
