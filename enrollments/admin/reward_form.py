@@ -21,7 +21,8 @@ from targets.models import Cycle, StreakLevel, Target, TargetGroup
 from targets.queries import as_id
 
 GIVES_NOTHING = ("", "Nothing")
-NOTHING_OF_ITS_OWN = ("", "Nothing of its own: what the target gives in each cycle")
+NOTHING_OF_ITS_OWN = ("", "Nothing of its own")
+WITHOUT_ITS_OWN = "Without a reward of its own the cycle gives what the target gives."
 STAYS = "What was given stays as it was given, and what was achieved before is not paid again."
 AT_CLOSE = "Where the reward is given when a cycle closes, that is what is promised when it closes."
 OWN_STAY = "Cycles with a reward of their own keep it."
@@ -39,6 +40,11 @@ class Place:
         if self.level is not None:
             return f"{self.target.name} at level {self.level.name}"
         return f"{self.target.name} in {self.cycle.ref_code}" if self.cycle is not None else self.target.name
+
+    @property
+    def has_closed(self) -> bool:
+        """Whether it pays nothing more."""
+        return self.cycle is not None and self.cycle.closed_at is not None
 
     @property
     def named(self) -> dict[str, int]:
@@ -114,6 +120,7 @@ class RewardChangeForm(RewardForm):
             del self.fields["target"], self.fields["cycle"]
         of_cycle = self.is_choosing or (self.place is not None and self.place.cycle is not None)
         self.fields["kind"].label = "What is given"
+        self.fields["kind"].help_text = WITHOUT_ITS_OWN if of_cycle else ""
         _choose(self.fields["kind"], [NOTHING_OF_ITS_OWN if of_cycle else GIVES_NOTHING, *RewardKind.choices])
 
     def _offer(self, places: Places) -> None:

@@ -56,7 +56,7 @@ def errors(html):
 def close(*numbers):
     """The test clock of the brand goes on to where they have closed."""
     Cycle.objects.filter(number__in=numbers).update(closed_at=F("closes_at"), paid_at=F("closes_at"))
-    Brand.objects.update(clock_at=Cycle.objects.get(number=max(numbers)).closes_at)
+    Brand.objects.update(clock_at=Cycle.objects.filter(number=max(numbers)).first().closes_at)
 
 
 def change(target, reward, **details):
@@ -103,9 +103,12 @@ def test_reward_is_changed_after_a_look_at_what_it_means_and_the_page_tells_who_
 
 def test_page_of_a_programme_shows_what_is_promised_since_when_and_by_whom():
     milestone = programme(name="ABC", cycles=3)
-    change(milestone, RewardData("Five", RewardKind.POINTS, Decimal(5)), cycle=Cycle.objects.get(number=2))
     streak = programme(name="XYZ", tracking_type=TrackingType.STREAKS, levels=(1, 3), brand=milestone.brand)
     change(streak, None, level=levels(streak)[3])
+    five = RewardData("Five", RewardKind.POINTS, Decimal(5))
+    for number in (1, 2):
+        change(milestone, five, cycle=milestone.target_group.cycles.get(number=number))
+    close(1)
     client = anna()
 
     rows = []
@@ -117,6 +120,7 @@ def test_page_of_a_programme_shows_what_is_promised_since_when_and_by_whom():
     assert rows == [
         [
             ["ABC", "100 points", "Points", "100", "1 Jan 2026, 00:00", "–", "Change …"],
+            ["ABC in c1", "Five", "Points", "5", "4 Jan 2026, 00:00", "ben", "Has closed"],
             ["ABC in c2", "Five", "Points", "5", "4 Jan 2026, 00:00", "ben", "Change …"],
         ],
         [
@@ -141,7 +145,7 @@ def test_cycle_gets_a_reward_of_its_own_and_gives_it_up_again():
     client.post(address, filled_in(taken_away) | {"confirm": "x"})
 
     assert re.findall(r"<option[^>]*>(c\d)</option>", html) == ["c2", "c3", "c4", "c5"]
-    assert "Nothing of its own: what the target gives in each cycle" in html
+    assert "Without a reward of its own the cycle gives what the target gives." in html
     assert said(preview) == [
         f"From now on ABC in c3 gives a coupon worth 10 (“Ten off”) instead of {AS_EVER}.",
         STAYS,
