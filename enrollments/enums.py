@@ -1,12 +1,6 @@
 from django.db import models
 
-
-class Source(models.TextChoices):
-    """Through which door a change came."""
-
-    API = "API", "API"
-    ADMIN = "ADMIN", "Admin"
-    COMMAND = "COMMAND", "Command"
+from targets.enums import Source as Source  # a word of receipts too
 
 
 class Effective(models.TextChoices):

@@ -58,6 +58,8 @@ def define_programme(
     at: datetime,
     by: str,
     period_rewards: Sequence[Sequence[PeriodReward]] = (),
+    source: str = "",
+    request_id: str = "",
 ) -> Programme:
     """Make a target group and its rewards: `rewards` and, if given, `period_rewards` one item for each target,
     `level_rewards` one for each level.
@@ -69,7 +71,7 @@ def define_programme(
     of_periods = period_rewards or [()] * len(group.targets)
     _refuse_wrong_rewards(group, rewards, of_periods, level_rewards)
     with transaction.atomic():
-        programme = create_target_group(brand=brand, data=group, at=at, by=by)
+        programme = create_target_group(brand=brand, data=group, at=at, by=by, source=source, request_id=request_id)
         cycles = {cycle.ref_code: cycle for cycle in programme.cycles}
         promises = [
             _Promise(target, reward)

@@ -72,3 +72,11 @@ class RegisterOutcome(models.TextChoices):
     CREATED = "created", "Created"
     UPDATED = "updated", "Updated"
     DUPLICATE_IN_REQUEST = "duplicate_in_request", "Was named before"
+
+
+class Source(models.TextChoices):
+    """Through which door a change came."""
+
+    API = "API", "API"
+    ADMIN = "ADMIN", "Admin"
+    COMMAND = "COMMAND", "Command"

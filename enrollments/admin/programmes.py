@@ -1,4 +1,4 @@
-"""A programme on its page: its history, and the way to freeze it: a page that says what it means, and a POST."""
+"""A programme on its page: its rewards, its history, and the way to freeze it: a page that says what it means."""
 
 from typing import Any
 
@@ -10,7 +10,9 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
 
-from enrollments.admin.editing import EditingProgrammes, may_edit
+from enrollments.admin.editing import may_edit
+from enrollments.admin.reward_form import Places
+from enrollments.admin.rewarding import RewardingProgrammes
 from enrollments.enums import Source
 from enrollments.operations import set_group_active
 from targets.clock import run_at_now
@@ -23,7 +25,7 @@ admin.site.unregister(TargetGroup)
 
 
 @admin.register(TargetGroup)
-class ChangeableTargetGroupAdmin(EditingProgrammes):
+class ChangeableTargetGroupAdmin(RewardingProgrammes):
     change_form_template = "admin/enrollments/target_group.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -39,7 +41,10 @@ class ChangeableTargetGroupAdmin(EditingProgrammes):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
+        places = Places(obj)
         context["may_change"] = may_edit(request)
+        context["promises"] = list(places.promises())
+        context["may_give_own"] = may_edit(request) and bool(places.open_cycles)
         context["history"] = ProgrammeChange.objects.filter(target_group=obj).order_by("-version")[:MOST_CHANGES]
         return super().render_change_form(request, context, add, change, form_url, obj)
 

@@ -7,7 +7,7 @@ from enrollments.operations.enrolling_newcomers import Newcomer, enroll_newcomer
 from enrollments.operations.erasing import Erasure, erase_customer
 from enrollments.operations.freezing import set_group_active, set_target_active
 from enrollments.operations.leaving import cancel_leave, unenroll
-from enrollments.operations.rewarding import change_reward
+from enrollments.operations.rewarding import change_reward, preview_reward, promised
 
 __all__ = [
     "ActivityData",
@@ -28,7 +28,9 @@ __all__ = [
     "enroll_newcomers",
     "erase_customer",
     "preview_edit",
+    "preview_reward",
     "programme_state",
+    "promised",
     "record_activity",
     "set_group_active",
     "set_target_active",

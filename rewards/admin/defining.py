@@ -19,6 +19,7 @@ from rewards.admin.summary import sentences
 from rewards.operations import define_programme, refuse_programme
 from targets.admin.programmes import TargetGroupAdmin
 from targets.clock import brand_now
+from targets.enums import Source
 from targets.errors import DomainError
 from targets.models import TargetGroup
 
@@ -49,7 +50,7 @@ class TargetGroupWithDefiningAdmin(TargetGroupAdmin):
         draft = Draft(data)
         definition = foreseen(draft)
         if definition is not None and "create" in data:
-            group = define(draft, definition, request.user.get_username())
+            group = define(draft, definition, request)
             if group is not None:
                 return self.to_group(request, group)
         if definition is not None and not draft.problems and draft.is_right():
@@ -120,7 +121,7 @@ def foreseen(draft: Draft) -> Definition | None:
     return definition
 
 
-def define(draft: Draft, definition: Definition, by: str) -> TargetGroup | None:
+def define(draft: Draft, definition: Definition, request: HttpRequest) -> TargetGroup | None:
     """The group that was made. None if somebody was faster with a name, or the database is busy: nothing was made."""
     try:
         programme = define_programme(
@@ -129,7 +130,9 @@ def define(draft: Draft, definition: Definition, by: str) -> TargetGroup | None:
             rewards=definition.rewards,
             level_rewards=definition.level_rewards,
             at=brand_now(definition.brand),
-            by=by,
+            by=request.user.get_username(),
+            source=Source.ADMIN,
+            request_id=request.request_id,  # type: ignore[attr-defined]  # set by RequestIdMiddleware
         )
     except DomainError as error:
         show_refusal(draft, error)

@@ -155,14 +155,16 @@ class Draft:
     def definition(self) -> Definition:
         """To be asked for when all forms are right."""
         wanted = self.programme.cleaned_data
+        window = EvaluationType(wanted["window"])
+        has_length = window != EvaluationType.PERIOD_AGNOSTIC_WINDOW  # else a cycle lasts until it is achieved
         group = GroupData(
             name=wanted["name"],
             description=wanted["description"],
             tracking_type=TrackingType(wanted["kind"]),
-            evaluation_type=EvaluationType(wanted["window"]),
+            evaluation_type=window,
             time_zone=self.zone.key,
-            frequency_type=FrequencyType(wanted["unit"]),
-            frequency=wanted["length"],
+            frequency_type=FrequencyType(wanted["unit"]) if has_length else FrequencyType.CUSTOM,
+            frequency=wanted["length"] if has_length else None,
             periods=self.calendar.periods(),
             targets=[target_data(row, self.calendar) for row in self.kept_targets],
             levels=[

@@ -41,6 +41,7 @@ WORDS = {
     "targetType": "choice of “What counts”",
     "refCode": "name",
     "period": "cycle",
+    "Period": "Cycle",
     "periods": "cycles",
 }
 
@@ -71,6 +72,9 @@ def show_refusal(draft: Draft, error: DomainError) -> None:
     elif path == "streaks" and isinstance(error, ImpossibleCombination):
         for row in draft.kept_levels:
             row.form.add_error("left_out", message)
+    elif path == "targets" and isinstance(error, ImpossibleCombination):
+        for another in draft.kept_targets[1:]:
+            another.form.add_error("left_out", message)
     elif path in PROGRAMME_FIELDS:
         draft.programme.add_error(PROGRAMME_FIELDS[path], message)
     else:

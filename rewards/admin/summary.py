@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from rewards.admin.draft import Definition
-from rewards.enums import RewardKind
 from rewards.operations import RewardData
+from rewards.wording import given
 from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, TrackingType
 from targets.operations import GroupData, TargetData
 from targets.wording import amount, day
@@ -51,8 +51,7 @@ def levels(group: GroupData, rewards: list[RewardData | None]) -> list[str]:
     in_a_row = group.tracking_type == TrackingType.STREAKS
     how = "in a row" if in_a_row else "in a row or not"
     said = [
-        f"{level.name}: {given(reward) if reward else 'nothing'} for {counted(level.target_count, 'cycle')} achieved "
-        f"{how}, at once."
+        f"{level.name}: {given(reward)} for {counted(level.target_count, 'cycle')} achieved {how}, at once."
         for level, reward in zip(group.levels, rewards, strict=True)
     ]
     said.append(
@@ -104,16 +103,6 @@ def written(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"“{value}”" if isinstance(value, str) else amount(Decimal(value))
-
-
-def given(reward: RewardData) -> str:
-    """“50 points (“Welcome”)”, “a coupon (“Ten off”)”"""
-    name = f"(“{reward.name}”)"
-    if reward.kind == RewardKind.POINTS and reward.value is not None:
-        return f"{amount(reward.value)} {'point' if reward.value == 1 else 'points'} {name}"
-    noun = {RewardKind.COUPON: "a coupon", RewardKind.BADGE: "a badge"}.get(reward.kind, "a reward")
-    worth = "" if reward.value is None else f" worth {amount(reward.value)}"
-    return f"{noun}{worth} {name}"
 
 
 def calendar(group: GroupData) -> str:

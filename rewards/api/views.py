@@ -12,8 +12,9 @@ from rewards.models import Grant
 from rewards.operations import define_programme
 from targets.answers import Answer
 from targets.api.feeds import FeedQuerySerializer, read_feed
-from targets.api.requests import brand_of, validated
+from targets.api.requests import brand_of, request_id_of, validated
 from targets.clock import brand_now
+from targets.enums import Source
 from targets.fields import path_id
 from targets.models import TargetGroup
 from targets.queries import find_target_group
@@ -62,6 +63,8 @@ class TargetGroupsView(APIView):
             level_rewards=wanted.level_rewards,
             at=at,
             by=request.user.get_username(),
+            source=Source.API,
+            request_id=request_id_of(request),
         )
         [made] = groups_json([programme.group], at)
         return Answer(made, status=201, warnings=wanted.warnings)

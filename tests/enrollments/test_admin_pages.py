@@ -31,7 +31,7 @@ STATEMENTS = {
     "Brand": (4, 3),
     "ApiUser": (5, 5),
     "Customer": (5, 5),
-    "TargetGroup": (5, 7),
+    "TargetGroup": (5, 10),
     "Cycle": (6, 4),
     "Target": (6, 6),
     "TargetValue": (6, 5),

@@ -13,6 +13,7 @@ from enrollments.models import Participation
 from enrollments.operations import (
     ActivityData,
     cancel_leave,
+    change_reward,
     close_cycles,
     closing,
     enroll,
@@ -121,6 +122,12 @@ def programme_defined() -> Act:
     )
 
 
+def reward_changed() -> Act:
+    target = make_programme()
+    coffee = RewardData("Coffee", RewardKind.COUPON)
+    return lambda: change_reward(target=target, reward=coffee, at=START, by="test")
+
+
 def brand_created() -> Act:
     return lambda: create_brand(
         name="ABC", time_zone="UTC", sandbox=False, username="abc-api", secret_form=SecretForm.PLAIN, at=START
@@ -147,6 +154,7 @@ OPERATIONS = [
     activity_that_counts_for_nothing,
     target_group_created,
     programme_defined,
+    reward_changed,
     brand_created,
     customer_erased,
 ]

@@ -1,5 +1,6 @@
 """A changed reward is for later grants only, whatever it is for and whoever is at work meanwhile (domain.md 7)."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,9 +15,10 @@ from rewards.enums import RewardKind
 from rewards.models import Grant, Reward
 from rewards.operations import RewardData
 from targets.enums import Allocation, TrackingType
-from targets.errors import ImpossibleCombination, InvalidInput, StaleInstant
-from targets.models import Cycle
+from targets.errors import ChangedMeanwhile, ImpossibleCombination, InvalidInput, StaleInstant
+from targets.models import Cycle, ProgrammeChange, TargetGroup
 from tests.factories import START, CustomerFactory, make_programme, own_rewards
+from tests.faults import everything
 
 pytestmark = pytest.mark.django_db
 
@@ -24,6 +26,7 @@ DAY = timedelta(days=1)
 END = START + 30 * DAY  # of c1
 ACT = {"by": "test", "source": Source.API}
 COFFEE = RewardData("Coffee", RewardKind.COUPON, payload={"series": Decimal("4711.50")})
+FIVE = RewardData("Five", RewardKind.POINTS, Decimal(5))
 OLD, NEW = ("100 points", "POINTS", 100, {}), ("Coffee", "COUPON", None, {"series": Decimal("4711.50")})
 
 
@@ -242,15 +245,54 @@ def test_history_of_a_reward_says_when_and_by_whom_it_was_changed():
     ]
 
 
+def test_each_change_is_put_on_record_with_who_made_it_and_through_which_door():
+    target, of_levels = milestone(name="ABC"), streak(name="XYZ")
+    cycle = cycle_of(target, 2)
+
+    change(target, COFFEE, START, source=Source.ADMIN, request_id="r7", expected_version=1)
+    change(target, replace(COFFEE, payload={"series": 1}), START + DAY)
+    change(target, FIVE, START + DAY, cycle=cycle)
+    change(target, None, START + 2 * DAY, cycle=cycle)
+    change(of_levels, None, START, level=level_of(of_levels))
+
+    history = ProgrammeChange.objects.order_by("target_group", "version")
+    assert [(each.version, each.at, each.by, each.source, each.request_id) for each in history] == [
+        (2, START, "marketing", Source.ADMIN, "r7"),
+        (3, START + DAY, "marketing", "", ""),
+        (4, START + DAY, "marketing", "", ""),
+        (5, START + 2 * DAY, "marketing", "", ""),
+        (2, START, "marketing", "", ""),
+    ]
+    assert [(line["what"], line["before"], line["after"]) for each in history for line in each.changes] == [
+        ("reward of ABC", "100 points (“100 points”)", "a coupon (“Coffee”)"),
+        ("reward of ABC", "a coupon (“Coffee”)", "a coupon (“Coffee”) with other details"),
+        ("own reward of ABC in c2", "nothing", "5 points (“Five”)"),
+        ("own reward of ABC in c2", "5 points (“Five”)", "nothing"),
+        ("reward of XYZ at level XYZ, level 1", "100 points (“100 points”)", "nothing"),
+    ]
+    assert [*TargetGroup.objects.order_by("pk").values_list("version", flat=True)] == [5, 2]
+
+
+def test_change_of_a_programme_that_was_changed_meanwhile_is_refused_and_changes_nothing():
+    target = milestone()
+    change(target, FIVE, START)
+    before = everything()
+
+    with pytest.raises(ChangedMeanwhile):
+        change(target, COFFEE, START, expected_version=1)
+
+    assert everything() == before
+
+
 @pytest.mark.parametrize("reward", [COFFEE, None])
 def test_what_is_promised_already_changes_nothing(reward):
     target = milestone()
     first = change(target, reward, START)
-    before = rewards()
+    before = everything()
 
     second = change(target, reward, START + DAY)
 
-    assert (second, rewards()) == (first, before)
+    assert (second, everything()) == (first, before)
 
 
 def test_change_before_anybody_is_enrolled_is_from_the_start():

@@ -108,6 +108,49 @@ MILESTONE_REFUSED = [
         "Another target here has this name. Choose another, upper and lower case are the same.",
     ),
 ]
+OWN_CALENDARS = "Each customer's own calendar, from his first activity"
+AT_ONCE = "A cycle ends when it is achieved"
+WINDOWS_REFUSED = [
+    (
+        typed,
+        {"window": "CYCLIC_WINDOW", "targets": "2"} | target(1),
+        "target-1-left_out",
+        f"A group in “{OWN_CALENDARS}” has one target: define a group for each.",
+    ),
+    (
+        typed,
+        {"window": "PERIOD_AGNOSTIC_WINDOW", "late_days": "0", "targets": "2"} | target(1),
+        "target-1-left_out",
+        f"A group in “{AT_ONCE}” has one target: define a group for each.",
+    ),
+    (
+        typed,
+        {"window": "PERIOD_AGNOSTIC_WINDOW", "late_days": "0", "target-0-allocation": "PERIOD_END"},
+        "target-0-allocation",
+        f"In “{AT_ONCE}” a cycle ends when it is achieved: rewards are given at once.",
+    ),
+    (
+        typed,
+        {"window": "PERIOD_AGNOSTIC_WINDOW"},
+        "late_days",
+        f"In “{AT_ONCE}” a cycle ends when it is achieved: late days are 0.",
+    ),
+    (
+        typed,
+        {"window": "CYCLIC_WINDOW", "unit": "YEARLY", "length": "90"},
+        "cycle_count",
+        "The last cycle would end after the year 2200: choose fewer or shorter ones.",
+    ),
+    *(
+        (
+            streak,
+            {"window": window, "late_days": "0"},
+            "window",
+            f"A streak runs in “The same calendar for everybody”, not “{label}”.",
+        )
+        for window, label in (("CYCLIC_WINDOW", OWN_CALENDARS), ("PERIOD_AGNOSTIC_WINDOW", AT_ONCE))
+    ),
+]
 STREAK_REFUSED = [
     (
         target(0),
@@ -137,7 +180,11 @@ STREAK_REFUSED = [
 
 @pytest.mark.parametrize(
     ("fields_for", "changes", "field", "message"),
-    [*((typed, *each) for each in MILESTONE_REFUSED), *((streak, *each) for each in STREAK_REFUSED)],
+    [
+        *((typed, *each) for each in MILESTONE_REFUSED),
+        *((streak, *each) for each in STREAK_REFUSED),
+        *WINDOWS_REFUSED,
+    ],
 )
 def test_refusal_stands_at_its_field_and_nothing_is_made(fields_for, changes, field, message):
     fields = fields_for(sandbox()) | changes
