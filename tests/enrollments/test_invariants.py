@@ -78,9 +78,10 @@ VIOLATIONS = {
     "own_calendar_has_one_target": "INSERT INTO targets_target (brand_id, target_group_id, name, description, "
     "is_active, entity, kpi, attribute_name, event_name, match, cosmetic, created_at) "
     "VALUES ({brand}, {cyclic_group}, 'x', '', true, 'TRANSACTION', 'COUNT', '', '', '{{}}', '{{}}', now())",
-    "cycle_instants_all_or_none": "UPDATE targets_cycle SET ends_at = NULL WHERE target_group_id = {group}",
+    "cycle_instants_all_or_none": "UPDATE targets_cycle SET ends_at = NULL WHERE target_group_id = {group} "
+    "AND number = 3",
     "cycle_instants_of_fixed_calendar": "UPDATE targets_cycle SET starts_at = NULL, ends_at = NULL, closes_at = NULL, "
-    "closed_at = NULL, paid_at = NULL WHERE target_group_id = {group}",
+    "closed_at = NULL, paid_at = NULL WHERE target_group_id = {group} AND number = 3",
     "streak_is_immediate": "UPDATE targets_targetvalue SET allocation = 'PERIOD_END' WHERE target_id = {streak}",
     "target_group_inactive_on_record": "UPDATE targets_targetgroup SET is_active = false WHERE id = {group}",
     "inactivity_ends_after_it_began": AN_INACTIVITY + "({group}, '2026-01-02Z', '2026-01-01Z', 'x', 'x')",

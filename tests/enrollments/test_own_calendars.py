@@ -78,7 +78,7 @@ class Scene:
         return [(line.cycle.starts_at, line.cycle.ends_at) for line in standing.cycles]
 
     def paid(self):
-        return list(Grant.objects.order_by("pk").values_list("cycle_number", flat=True))
+        return list(Grant.objects.order_by("cycle_number").values_list("cycle_number", flat=True))
 
 
 def verdicts_of(receipt):

@@ -203,8 +203,7 @@ class World:
     def set_group_active(self, target: Target, is_active: bool, *, at: datetime) -> None:
         """Overtaken, it takes effect at the last change of anybody in the group."""
         pairs = self._of(target)
-        changes = [each.reference.changed_at for each in pairs if each.reference.changed_at is not None]
-        takes_effect_at = max([at, *changes])
+        takes_effect_at = max([at, *(each.reference.changed_at or at for each in pairs)])
         expected = self._all(pairs, lambda each: each.set_group_active(is_active, at=takes_effect_at))[0]
         answer = answer_of(
             lambda: set_group_active(target_group=target.target_group, is_active=is_active, at=at, by="machine")
