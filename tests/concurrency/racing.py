@@ -51,7 +51,7 @@ class Race:
         self._threads = [ThreadPoolExecutor(1), ThreadPoolExecutor(1)]
         self._backends = [thread.submit(_backend).result() for thread in self._threads]
         self._moved = Condition()
-        self._taken_away: Guard | None = None
+        self._taken_away: tuple[Guard, ...] = ()
         self._stops: tuple[str, str] = ("", "")
         self._ahead: int | None = None
 
@@ -61,13 +61,13 @@ class Race:
             thread.shutdown()
 
     @contextmanager
-    def without(self, guard: Guard) -> Iterator[None]:
-        """No statement of the racers has `guard`."""
-        self._taken_away = guard
+    def without(self, *guards: Guard) -> Iterator[None]:
+        """No statement of the racers has any of `guards`."""
+        self._taken_away = guards
         try:
             yield
         finally:
-            self._taken_away = None
+            self._taken_away = ()
 
     def rounds(
         self, count: int, one_round: Callable[[], Seen], *, stops: tuple[str, str] = ("", ""), ahead: int | None = None
@@ -109,8 +109,8 @@ class Race:
             self._wait_until(lambda: self._started[other])
 
     def _execute(self, mine: int, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        if self._taken_away is not None:
-            sql = self._taken_away.part.sub(self._taken_away.without, sql)
+        for guard in self._taken_away:
+            sql = guard.part.sub(guard.without, sql)
         if self._stops[mine] and sql.lstrip().startswith(self._stops[mine]):
             other = 1 - mine
             self._mark(self._stopped, mine)

@@ -1,6 +1,5 @@
 """Defining programmes in the admin: the page, its preview, and the same rows as over the API (api.md 6)."""
 
-import re
 from decimal import Decimal
 
 import pytest
@@ -52,14 +51,6 @@ LEVELS = [
     {"name": "Silver", "targetCountOfSequence": 3, "reward": {"name": "Silver badge", "kind": "BADGE"}},
 ]
 MILESTONE = CALENDAR | {"name": "ABC", "trackingType": "DEFAULT", "targets": [SPEND | {"reward": FIFTY}]}
-MILESTONE_AT_ONCE = {
-    "name": "ABC",
-    "trackingType": "DEFAULT",
-    "targetEvaluationType": "PERIOD_AGNOSTIC_WINDOW",
-    "timeZoneName": "Europe/Berlin",
-    "totalPeriods": 3,
-    "targets": [SPEND | {"reward": FIFTY}],
-}
 STREAK = CALENDAR | {"name": "ABC", "trackingType": "STREAKS", "targets": [SPEND], "streaks": LEVELS}
 
 
@@ -168,17 +159,6 @@ SAME = [
         },
         id="days, in the zone of the brand",
     ),
-    pytest.param(
-        lambda brand: typed(brand, window="CYCLIC_WINDOW", first_day="", unit="WEEKLY", length="2"),
-        {name: value for name, value in MILESTONE.items() if name != "targetCycleStartDate"}
-        | {"targetEvaluationType": "CYCLIC_WINDOW", "frequencyType": "WEEKLY", "frequency": 2},
-        id="own calendars of two weeks a cycle",
-    ),
-    pytest.param(
-        lambda brand: typed(brand, window="PERIOD_AGNOSTIC_WINDOW", first_day="", late_days="0"),
-        MILESTONE_AT_ONCE,
-        id="own calendars in which a cycle ends when it is achieved",
-    ),
 ]
 
 
@@ -284,45 +264,6 @@ def test_preview_shows_the_calendar_to_the_day_and_what_it_means():
         "3 cycles of 1 month each, from 31 Jan 2026 to 29 Apr 2026, the same for everybody; days begin at midnight in "
         "Europe/Berlin.",
         "A cycle takes late activity for 2 days after its end. Activity before the enrolment counts.",
-    ]
-
-
-SPEND_AT_ONCE = (
-    "Spend: each customer gets 50 points (“Fifty”) for reaching 500 as the sum of amounts of “purchase” within a "
-    "cycle, at once."
-)
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentences"),
-    [
-        (
-            {"window": "CYCLIC_WINDOW", "unit": "WEEKLY", "length": "2"},
-            [
-                SPEND_AT_ONCE,
-                "3 cycles of 2 weeks each, for each customer from his first activity after he enrolled; each begins at "
-                "the same time of the day in Europe/Berlin.",
-                "A cycle takes late activity for 2 days after its end.",
-            ],
-        ),
-        (
-            {"window": "PERIOD_AGNOSTIC_WINDOW", "late_days": "0"},
-            [
-                SPEND_AT_ONCE,
-                "3 cycles: each ends for a customer when he achieves it, and the next begins at once.",
-                "Activity before the enrolment counts.",
-            ],
-        ),
-    ],
-)
-def test_preview_of_own_calendars_has_no_days_and_says_whose_they_are(changes, sentences):
-    response = press(marketing(), "preview", typed(sandbox(), first_day="", **changes))
-
-    html = response.content.decode()
-    assert response.context["summary"] == sentences
-    assert re.findall("<th>(.*?)</th>", html) == ["Cycle", "Name", "Value of Spend"]
-    assert [(each.name.value(), each.first_day, each.closes, each.state) for each in response.context["lines"]] == [
-        (f"Cycle_{number}", "", "", "") for number in (1, 2, 3)
     ]
 
 
