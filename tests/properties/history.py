@@ -166,6 +166,10 @@ class History:
 
     # Progress and achievement (domain.md 6, 9.7)
 
+    def value_in(self, cycle: int) -> Decimal:
+        """The highest he has in the cycle, in whichever run."""
+        return max(self._value(run, cycle) for run in {1, *(stay.run for stay in self._stays)})
+
     def _value(self, run: int, cycle: int) -> Decimal:
         """The balance last set plus the activities counted since; 0 where there is neither."""
         history = self._value_history(run, cycle)

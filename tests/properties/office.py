@@ -17,6 +17,7 @@ class Office(History, ABC):
 
     def __init__(self, programme: Programme) -> None:
         super().__init__(programme)
+        self._barred: set[int] = set()
         self._is_target_active = True
         self.is_erased = False
 
@@ -63,6 +64,11 @@ class Office(History, ABC):
             raise Refusal(frozen)
         if self.is_erased:
             raise Refusal(CUSTOMER_NOT_FOUND)
+
+    # Editing (domain.md 7): see editing.py
+
+    def has_barred(self, cycle: int) -> bool:
+        return cycle in self._barred
 
     # Erasing (privacy.md)
 

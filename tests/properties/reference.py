@@ -43,7 +43,6 @@ class Reference(Office):
     def __init__(self, programme: Programme) -> None:
         super().__init__(programme)
         self.receipts: list[Outcome] = []
-        self._barred: set[int] = set()
 
     # Changes
 

@@ -21,6 +21,8 @@ from hypothesis.stateful import (
 from enrollments.integrity import all_violations
 from enrollments.operations import ActivityData
 from targets.models import Target
+from tests.properties.edited_world import EditedWorld
+from tests.properties.editing import Edit
 from tests.properties.programme import NOT_YET, Cycle
 from tests.properties.strategies import (
     ATTRIBUTE,
@@ -33,7 +35,7 @@ from tests.properties.strategies import (
     Setting,
     settings,
 )
-from tests.properties.world import Pair, World
+from tests.properties.world import Pair
 
 THIS_SOAK = "tests/properties/test_histories.py::test_many_more_random_histories_go_as_the_reference_says[0]"
 STEPS = 30
@@ -53,11 +55,11 @@ BALANCES = st.sampled_from((None, None, Decimal(0), Decimal("0.25"), Decimal(2),
 class Histories(RuleBasedStateMachine):
     """Who does what, when. Every step is compared by `World`, every history by the invariants."""
 
-    world: World
+    world: EditedWorld
 
     @initialize(setting=settings(), everybody=st.sampled_from((False, False, True)))
     def found_a_brand(self, setting: Setting, everybody: bool) -> None:
-        self.world = World(setting)
+        self.world = EditedWorld(setting)
         for each in self.world.pairs if everybody else self.world.pairs[: len(setting.definitions)]:
             self.world.enroll(each, period=None, balance=None, reset=False, at=self.world.now)
 
@@ -261,6 +263,19 @@ class Histories(RuleBasedStateMachine):
             self.world.set_group_active(target, is_active, at=self.world.now - early)
         else:
             self.world.set_target_active(target, is_active)
+
+    @rule(
+        who=WHO,
+        what=st.sampled_from(("value", "end", "append")),
+        cycle=st.sampled_from((0, 0, 1, 1, 1, 2, -1)),
+        value=st.sampled_from((Decimal(1), Decimal(2), Decimal("7.125"))),
+        days=st.sampled_from((1, -1, 2, 0)),
+        early=EARLY,
+    )
+    def edit(self, who: int, what: str, cycle: int, value: Decimal, days: int, early: timedelta) -> None:
+        """The programme changes while people are in it, mostly the cycle running or one of the next."""
+        target = self.pair(who, is_enrolled=True).target
+        self.world.edit(target, Edit(what, cycle, value, days), at=self.world.now - early)
 
     # Closing
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,12 +10,21 @@ from django.db import IntegrityError
 from django.db.models import Exists, QuerySet
 from hypothesis import Phase
 
-from enrollments import queries, standing
+from enrollments import calendars, editing, queries, standing
 from enrollments.enums import NotCounted
 from enrollments.models import Progress, Stay
-from enrollments.operations import CyclesNotClosed, activity, closing, enrolling, erasing, granting, leaving
+from enrollments.operations import (
+    CyclesNotClosed,
+    activity,
+    closing,
+    closing_own,
+    enrolling,
+    erasing,
+    granting,
+    leaving,
+)
 from targets.models import Inactivity
-from tests.properties.test_histories import play
+from tests.properties.test_histories import Histories, PersonalHistories, play
 
 SEEDS = 10  # of ten histories each; most are caught by the first
 PARTS = 4
@@ -112,7 +122,9 @@ def let_a_frozen_cycle_break_a_chain(patch: pytest.MonkeyPatch) -> None:
 def keep_the_frozen_in_even_for_staff(patch: pytest.MonkeyPatch) -> None:
     share_running_cycle = leaving.share_running_cycle
     patch.setattr(
-        leaving, "share_running_cycle", lambda target, at, *, even_if_inactive: share_running_cycle(target, at)
+        leaving,
+        "share_running_cycle",
+        lambda target, participation, at, *, even_if_inactive: share_running_cycle(target, participation, at),
     )
 
 
@@ -129,6 +141,21 @@ def keep_what_receipts_of_the_erased_say(patch: pytest.MonkeyPatch) -> None:
         return 0 if set(values) == texts else update(rows, **values)
 
     patch.setattr(QuerySet, "update", wrong)
+
+
+def let_edits_reach_what_has_begun(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(editing, "_refuse_if_begun", lambda *details: None)
+
+
+def pay_own_cycles_to_whoever_reached_the_value(patch: pytest.MonkeyPatch) -> None:
+    membership = "AND (stay.end_cycle IS NULL OR stay.end_cycle > due.cycle_number)"
+    assert membership in closing_own.PAY
+    patch.setattr(closing_own, "PAY", closing_own.PAY.replace(membership, ""))
+
+
+def begin_own_calendars_early(patch: pytest.MonkeyPatch) -> None:
+    own_boundary = calendars.own_boundary
+    patch.setattr(calendars, "own_boundary", lambda *details: own_boundary(*details) - timedelta(hours=1))
 
 
 WRONG = [
@@ -148,7 +175,9 @@ WRONG = [
     keep_the_frozen_in_even_for_staff,
     forget_one_enrolment_when_erasing,
     keep_what_receipts_of_the_erased_say,
+    let_edits_reach_what_has_begun,
 ]
+WRONG_FOR_OWN_CALENDARS = [pay_own_cycles_to_whoever_reached_the_value, begin_own_calendars_early]
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -161,13 +190,19 @@ def test_state_machine_catches_every_wrong_product(database, part):
     assert unnoticed == []
 
 
-def is_noticed(make_wrong: Callable[[pytest.MonkeyPatch], None]) -> bool:
+def test_state_machine_catches_every_wrong_own_calendar(database):
+    unnoticed = [each.__name__ for each in WRONG_FOR_OWN_CALENDARS if not is_noticed(each, PersonalHistories)]
+
+    assert unnoticed == []
+
+
+def is_noticed(make_wrong: Callable[[pytest.MonkeyPatch], None], histories: type[Histories] = Histories) -> bool:
     """By a comparison, or by a constraint of the database."""
     with pytest.MonkeyPatch.context() as patch:
         make_wrong(patch)
         try:
             for seed_number in range(SEEDS):
-                play(seed_number, phases=(Phase.generate,))
+                play(seed_number, histories, phases=(Phase.generate,))
         except (AssertionError, IntegrityError, CyclesNotClosed):
             return True
     return False
