@@ -30,7 +30,8 @@ from tests.factories import START, ApiUserFactory, BrandFactory, make_programme
 
 CALLS = 200  # in a round
 ROUNDS = 5
-ACHIEVED = 20_000  # customers whose cycle is closed
+ACHIEVED = 100_000  # customers whose cycle is closed
+IN_A_BATCH = 100
 DAY = timedelta(days=1)
 NOW = START + 2 * DAY
 REPORT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -44,6 +45,7 @@ class Contender:
 
     name: str
     rounds: Iterator[list[Callable[[], object]]]
+    of: int = 1  # things done by one call: the time is that of one
     milliseconds: list[float] = field(default_factory=list)
     cpu_milliseconds: list[float] = field(default_factory=list)
 
@@ -53,8 +55,8 @@ class Contender:
         for call in calls:
             start = time.perf_counter()
             call()
-            self.milliseconds.append(1000 * (time.perf_counter() - start))
-        self.cpu_milliseconds.append(1000 * (time.process_time() - cpu) / len(calls))
+            self.milliseconds.append(1000 * (time.perf_counter() - start) / self.of)
+        self.cpu_milliseconds.append(1000 * (time.process_time() - cpu) / len(calls) / self.of)
 
 
 class Bench:
@@ -92,9 +94,71 @@ class Bench:
             yield [lambda each=each: self.buy(each) for each in customers]
 
     def buy(self, customer):
+        self.post("/v3/activities", self.purchase(customer))
+
+    def purchase(self, customer):
         self.events += 1
         event = {"eventId": f"e{self.events}", "eventName": "purchase", "occurredAt": NOW.isoformat()}
-        self.post("/v3/activities", event | {"customerId": customer.customer_id})
+        return event | {"customerId": customer.customer_id}
+
+    def batches(self, target) -> Iterator[list[Callable[[], object]]]:
+        """A batch of activities, each of another customer; the time is that of one activity."""
+        while True:
+            customers = [self.enrolled(target) for _ in range(IN_A_BATCH)]
+            yield [lambda who=customers: self.post("/v3/activities", [self.purchase(each) for each in who])] * 2
+
+    def groups(self, targets) -> Iterator[list[Callable[[], object]]]:
+        """All programmes of one customer, as the published call reads them."""
+        while True:
+            customer = self.enrolled(targets[0])
+            for target in targets[1:]:
+                enroll(customer=customer, target=target, at=START, by="bench", source="API")
+            path = f"/v3/users/{customer.customer_id}/targetGroups?includeInactive=true"
+            yield [lambda path=path: self.read(path)] * CALLS
+
+    def read(self, path):
+        response = self.client.get(path)
+        assert response.status_code == 200, response.content
+
+    def counting_floor(self, target) -> Iterator[list[Callable[[], object]]]:
+        """The least SQL that counts: lock, activity, progress, outcome, in one transaction."""
+        while True:
+            customers = [self.enrolled(target) for _ in range(CALLS)]
+            yield [lambda each=each: self.least_counting(each, target) for each in customers]
+
+    def least_counting(self, customer, target):
+        self.events += 1
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT id FROM enrollments_participation WHERE customer_id = %s AND target_id = %s FOR NO KEY UPDATE",
+                [customer.pk, target.pk],
+            )
+            [participation_id] = cursor.fetchone()
+            cursor.execute(
+                "INSERT INTO enrollments_activity (brand_id, customer_id, event_id, event_name, occurred_at,"
+                " attributes, recorded_at, not_counted) VALUES (%s, %s, %s, 'purchase', %s, '{}', %s, '') RETURNING id",
+                [self.brand.pk, customer.pk, f"f{self.events}", NOW, NOW],
+            )
+            [activity_id] = cursor.fetchone()
+            cursor.execute(
+                "INSERT INTO enrollments_progress (participation_id, run_number, cycle_number, value, adjustment)"
+                " VALUES (%s, 1, 1, 1, 0) ON CONFLICT (participation_id, run_number, cycle_number)"
+                " DO UPDATE SET value = enrollments_progress.value + 1",
+                [participation_id],
+            )
+            cursor.execute(
+                "INSERT INTO enrollments_activityoutcome (activity_id, participation_id, run_number, cycle_number,"
+                " reason, delta, value, achieved, grant_ids) VALUES (%s, %s, 1, 1, '', 1, 1, false, '{}')",
+                [activity_id, participation_id],
+            )
+
+    def reading_floor(self, targets) -> Iterator[list[Callable[[], object]]]:
+        """The least SQL that reads them: one join of all that the answer is made of."""
+        while True:
+            customer = self.enrolled(targets[0])
+            for target in targets[1:]:
+                enroll(customer=customer, target=target, at=START, by="bench", source="API")
+            yield [lambda who=customer: least_reading(who)] * CALLS
 
     def operation(self, target) -> Iterator[list[Callable[[], object]]]:
         """The operation alone, without HTTP."""
@@ -110,6 +174,22 @@ class Bench:
         while True:
             stays = [Stay.objects.get(participation__customer=self.enrolled(target)) for _ in range(CALLS)]
             yield [lambda each=each: least_sql(each) for each in stays]
+
+
+def least_reading(customer):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT * FROM enrollments_participation participation"
+            " JOIN targets_target target ON target.id = participation.target_id"
+            " JOIN targets_targetgroup target_group ON target_group.id = target.target_group_id"
+            " JOIN targets_cycle cycle ON cycle.target_group_id = target_group.id"
+            " JOIN targets_targetvalue value ON value.target_id = target.id AND value.cycle_id = cycle.id"
+            " JOIN enrollments_stay stay ON stay.participation_id = participation.id"
+            " LEFT JOIN enrollments_progress progress ON progress.participation_id = participation.id"
+            "  AND progress.cycle_number = cycle.number WHERE participation.customer_id = %s",
+            [customer.pk],
+        )
+        cursor.fetchall()
 
 
 def least_sql(stay):
@@ -138,17 +218,35 @@ def test_calls(client_of):
         Contender("unEnroll over HTTP, 5 cycles", bench.http(short, "unEnroll")),
         Contender("unEnroll over HTTP, 100 cycles", bench.http(long, "unEnroll")),
         Contender("unEnroll/preview over HTTP, 5 cycles", bench.http(forfeiting, "unEnroll/preview")),
-        Contender("one activity over HTTP", bench.activities(short)),
         Contender("unenroll(), without HTTP", bench.operation(short)),
         Contender("floor: three statements of plain SQL", bench.floor(short)),
     ]
+    compare("Calls", contenders)
+
+
+def test_activities(client_of):
+    bench = Bench(client_of)
+    target = make_programme(brand=bench.brand, target_value=Decimal(1000))
+    batches = Contender(f"one of {IN_A_BATCH} activities in a batch", bench.batches(target), of=IN_A_BATCH)
+    single = Contender("one activity over HTTP", bench.activities(target))
+    compare("Activities", [single, batches, Contender("floor: four statements of SQL", bench.counting_floor(target))])
+
+
+def test_reading(client_of):
+    bench = Bench(client_of)
+    targets = [make_programme(brand=bench.brand, cycles=12) for _ in range(10)]
+    calls = Contender("users/{id}/targetGroups, 10 programmes of 12 cycles", bench.groups(targets))
+    compare("Reading", [calls, Contender("floor: one join", bench.reading_floor(targets))])
+
+
+def compare(title, contenders):
+    """The last one is the floor."""
     for _ in range(ROUNDS):
         for contender in contenders:
             contender.run_round()
 
-    counted = [len(contender.milliseconds) for contender in contenders]
-    assert counted == [CALLS * ROUNDS] * len(contenders)
-    publish("Calls", calls_table(contenders))
+    assert all(contender.milliseconds for contender in contenders)
+    publish(title, calls_table(contenders))
 
 
 def calls_table(contenders):

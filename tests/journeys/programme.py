@@ -27,10 +27,16 @@ class Programme:
 
     @classmethod
     def streak(
-        cls, site: Site, *, cycles: int = 30, levels: tuple[int, ...] = (4, 8, 12), reward: Any = POINTS
+        cls,
+        site: Site,
+        *,
+        cycles: int = 30,
+        levels: tuple[int, ...] = (4, 8, 12),
+        reward: Any = POINTS,
+        kind: str = "STREAKS",
     ) -> "Programme":
         streaks = [{"name": f"XYZ {level}", "targetCountOfSequence": level, "reward": reward} for level in levels]
-        body = {"name": "XYZ", "trackingType": "STREAKS", "targets": [target_of("XYZ", 1)], "streaks": streaks}
+        body = {"name": "XYZ", "trackingType": kind, "targets": [target_of("XYZ", 1)], "streaks": streaks}
         return cls.define(site, body, cycles)
 
     @classmethod

@@ -146,3 +146,20 @@ def test_level_without_reward_stays_achieved_when_it_first_was(site):
     assert (level["status"], level["currentCount"]) == ("ACHIEVED", 3)
     assert level["streakAchievedDateTime"] == when_achieved["streakAchievedDateTime"] == "2026-01-16T12:00:00.000+0000"
     assert xyz.granted() == []
+
+
+def test_streak_that_survives_a_missed_cycle_goes_on_where_it_was_also_after_a_time_away(site):
+    xyz = Programme.streak(site, cycles=6, levels=(2, 3), kind="NON_CONTINUOUS_STREAKS")
+    xyz.go_to(1, 0)
+    xyz.enroll()
+    xyz.buy()
+    xyz.go_to(3)  # c2 was missed
+    xyz.buy()
+    xyz.unenroll()
+    xyz.go_to(5)
+    xyz.enroll()
+    xyz.buy()
+
+    assert xyz.granted() == ["XYZ 2", "XYZ 3"]
+    assert (xyz.standing()["streakCount"], xyz.standing()["run"]) == (3, 1)
+    assert xyz.verdicts() == ["kept", "kept", "left", "left", "member", "member"]
