@@ -191,7 +191,13 @@ class History:
         target_value = self.programme.cycles[cycle - 1].target_value
         if self.programme.allocation == "PERIOD_END":
             return self._value(run, cycle) >= target_value
-        return any(value >= target_value for _, value in self._value_history(run, cycle))
+        history = self._value_history(run, cycle)
+        return any(value >= target_value for instant, value in history if not self._is_too_early(cycle, instant))
+
+    def _is_too_early(self, cycle: int, instant: datetime) -> bool:
+        """A balance set before its cycle began achieves nothing, though the value to reach was lowered since."""
+        is_fixed = self.programme.window not in (CYCLIC, AGNOSTIC)
+        return is_fixed and instant < self.programme.cycles[cycle - 1].starts_at
 
     def _add_fact(self, fact: Balance | Activity) -> frozenset[tuple]:
         """Remember the fact, and grant what it achieved in the same breath; answers the new grants."""
