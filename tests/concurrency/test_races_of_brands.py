@@ -8,7 +8,7 @@ from enrollments.operations.clock import move_clock
 from targets.enums import SecretForm
 from targets.models import Brand
 from targets.operations import create_brand
-from tests.concurrency.racing import FORWARD_ONLY, ROUNDS, UNGUARDED_ROUNDS, Race, without_constraints
+from tests.concurrency.racing import FEWER_ROUNDS, FORWARD_ONLY, UNGUARDED_ROUNDS, Race, without_constraints
 from tests.concurrency.scenes import START, answer, enrolled, sandbox_at
 from tests.factories import make_programme
 
@@ -29,8 +29,8 @@ def test_clock_set_twice_never_goes_back(race: Race) -> None:
 
     with race.without(FORWARD_ONLY):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_SETTING, ""), ahead=0)
-    overtaken = race.rounds(ROUNDS // 2, one_round, stops=(BEFORE_SETTING, ""))
-    overtaking = race.rounds(ROUNDS // 2, one_round, stops=("", BEFORE_SETTING))
+    overtaken = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_SETTING, ""))
+    overtaking = race.rounds(FEWER_ROUNDS, one_round, stops=("", BEFORE_SETTING))
 
     assert unguarded == {(SOON, LATER, SOON)}
     assert overtaken | overtaking == {(SOON, LATER, LATER)}
@@ -59,7 +59,7 @@ def test_brand_made_twice_is_made_once_and_the_name_is_taken(race: Race) -> None
 
     with without_constraints("targets_brand", "brand_name_unique"):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_MAKING, ""), ahead=0)
-    guarded = race.rounds(ROUNDS, one_round, stops=(BEFORE_MAKING, BEFORE_MAKING))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_MAKING, BEFORE_MAKING))
 
     assert unguarded == {("ABC", "abc", 2)}
     assert guarded == {("ABC", 310069, 1), (310069, "abc", 1)}

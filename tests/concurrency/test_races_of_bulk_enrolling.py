@@ -12,12 +12,10 @@ from enrollments.joining import JoinBatch, JoinRecord, join_all
 from enrollments.models import Stay
 from enrollments.operations import unenroll
 from targets.models import Customer, Target
-from tests.concurrency.racing import ROUNDS, UNGUARDED_ROUNDS, Race
+from tests.concurrency.racing import FEWER_ROUNDS, UNGUARDED_ROUNDS, Race
 from tests.concurrency.scenes import ACT, BEFORE_JOINING, customer_of, enrolled, running_programme
 
 Outcomes = tuple[str, ...]
-
-A_FEW = ROUNDS // 4  # each round enrols several
 
 
 def join(target: Target, customers: list[Customer]) -> Callable[[], Outcomes]:
@@ -61,7 +59,7 @@ def test_bulk_calls_of_the_same_members_never_wait_in_a_ring(race: Race, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(joining, "_in_order_of_locks", as_sent)
         unguarded = race.rounds(UNGUARDED_ROUNDS, round_of_members, stops=(BEFORE_JOINING, BEFORE_JOINING))
-    guarded = race.rounds(A_FEW, round_of_members, stops=(BEFORE_JOINING, BEFORE_JOINING))
+    guarded = race.rounds(FEWER_ROUNDS, round_of_members, stops=(BEFORE_JOINING, BEFORE_JOINING))
 
     both, neither = ("reenrolled",) * 2, ("already_enrolled",) * 2
     assert all("try_again" in [*first, *second] for first, second, _ in unguarded)
@@ -72,7 +70,7 @@ def test_bulk_calls_of_the_same_newcomers_enrol_each_once(race: Race) -> None:
     target = running_programme()
 
     guarded = race.rounds(
-        A_FEW,
+        FEWER_ROUNDS,
         lambda: one_round(race, target, [customer_of(target) for _ in range(3)]),
         stops=(BEFORE_JOINING, BEFORE_JOINING),
     )

@@ -10,7 +10,7 @@ from enrollments.enums import Effective
 from enrollments.operations import unenroll
 from targets.enums import Allocation
 from targets.models import Cycle, Target, TargetValue
-from tests.concurrency.racing import CALENDAR_LOCK, ROUNDS, UNGUARDED_ROUNDS, Race
+from tests.concurrency.racing import CALENDAR_LOCK, FEWER_ROUNDS, UNGUARDED_ROUNDS, Race
 from tests.concurrency.scenes import (
     ACT,
     BEFORE_BARRING,
@@ -36,7 +36,6 @@ from tests.concurrency.scenes import (
 )
 from tests.factories import make_programme
 
-FEWER = max(UNGUARDED_ROUNDS, ROUNDS // 4)
 LATER = END + LENGTH / 3
 JOINED = ("ENROLLED", "member", 0)
 INVALID, ALREADY_ENROLLED = 300004, 310119
@@ -64,7 +63,7 @@ def test_edit_and_unenrolment_leave_the_cycle_that_runs(race: Race) -> None:
 
     with race.without(CALENDAR_LOCK):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_EDITING, ""), ahead=0)
-    guarded = race.rounds(FEWER, one_round, stops=(BEFORE_EDITING, BEFORE_LEAVING))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_EDITING, BEFORE_LEAVING))
 
     leaves_second = Outcome((INVALID, "UNENROLLED"), ((1, 2),), (JOINED, ("UNENROLLED", "left", 0)))
     leaves_first = leaves_second._replace(answers=("edited", "UNENROLLED"), stays=((1, 1),))
@@ -83,7 +82,7 @@ def test_edit_and_activity_count_in_the_cycle_that_runs(race: Race) -> None:
 
     with race.without(CALENDAR_LOCK):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_EDITING, ""), ahead=0)
-    guarded = race.rounds(FEWER, one_round, stops=(BEFORE_EDITING, BEFORE_COUNTING_FIRST))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_EDITING, BEFORE_COUNTING_FIRST))
 
     in_second = Outcome((INVALID, "counted"), ((1, None),), (JOINED,), progress=((2, 1),))
     in_first = in_second._replace(answers=("edited", "counted"), progress=((1, 1),))
@@ -104,7 +103,7 @@ def test_edit_and_close_go_on_with_the_cycle_or_pay_it(race: Race) -> None:
 
     with race.without(CALENDAR_LOCK):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_EDITING, ""), ahead=0)
-    guarded = race.rounds(FEWER, one_round, stops=(BEFORE_EDITING, BEFORE_BARRING))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_EDITING, BEFORE_BARRING))
 
     pays = Outcome((INVALID, 1), ((1, None),), (JOINED,), progress=((1, 1),), grants=(1,))
     assert unguarded == {(pays._replace(answers=("closed_cycle_keeps_dates", 1)), END)}
@@ -125,7 +124,7 @@ def test_edit_and_enrolment_with_balance_never_achieve_in_advance(race: Race) ->
 
     with race.without(CALENDAR_LOCK):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_EDITING, ""), ahead=0)
-    guarded = race.rounds(FEWER, one_round, stops=(BEFORE_EDITING, BEFORE_COUNTING_FIRST))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_EDITING, BEFORE_COUNTING_FIRST))
 
     joined = Outcome((INVALID, "ENROLLED"), ((2, None),), (("ENROLLED", "", 0),), progress=((2, 2),))
     assert unguarded == {(joined._replace(answers=("edited", "ENROLLED")), 1)}
@@ -144,7 +143,7 @@ def test_edit_and_enrolment_agree_on_when_a_scheduled_leave_takes_effect(race: R
 
     with race.without(CALENDAR_LOCK):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_EDITING, ""), ahead=0)
-    guarded = race.rounds(FEWER, one_round, stops=(BEFORE_EDITING, BEFORE_JOINING))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_EDITING, BEFORE_JOINING))
 
     again = ((INVALID, "REENROLLED"), ((1, 2), (2, None)), ())
     assert unguarded == {((("edited", "REENROLLED"), *again[1:]), LATER)}

@@ -17,7 +17,7 @@ from enrollments.operations import ActivityData, erase_customer, unenroll
 from targets.enums import Allocation
 from targets.models import Customer, Target
 from targets.operations import put_customer
-from tests.concurrency.racing import ROUNDS, ROW_LOCK, UNGUARDED_ROUNDS, Guard, Race
+from tests.concurrency.racing import FEWER_ROUNDS, ROW_LOCK, UNGUARDED_ROUNDS, Guard, Race
 from tests.concurrency.scenes import (
     ACT,
     BEFORE_COUNTING_FIRST,
@@ -95,7 +95,7 @@ def test_first_enrolment_is_ended_by_the_erasure_or_refused(race: Race) -> None:
         race.without(KEEPING),
     ):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_ENROLLING, ""), ahead=0)
-    guarded = race.rounds(ROUNDS, one_round, stops=(BEFORE_ENROLLING, BEFORE_ERASING))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_ENROLLING, BEFORE_ERASING))
 
     assert unlocked == {Outcome(("participation_of_known_customer", "erased"), (), ())}
     assert unguarded == {Outcome(("ENROLLED", "erased"), ((1, None),), (JOINED,))}
@@ -114,7 +114,7 @@ def test_enrolment_again_that_is_rewarded_at_once_is_ended_by_the_erasure_or_ref
         unenroll(customer=customer, target=target, at=timezone.now(), **ACT)
         return outcome(customer, race.run(joins(customer, target, initial_balance=Decimal(3)), erases(customer)))
 
-    guarded = race.rounds(ROUNDS, one_round, stops=(BEFORE_JOINING, BEFORE_ERASING))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_JOINING, BEFORE_ERASING))
 
     assert guarded == {
         Outcome(
@@ -147,8 +147,8 @@ def test_activity_counts_and_loses_its_attributes_or_is_not_stored(race: Race) -
 
     with without_trigger("check_customer", "enrollments_activity"):
         unguarded = race.rounds(UNGUARDED_ROUNDS, partial(one_round, customer_of), stops=(BEFORE_STORING, ""), ahead=0)
-    stranger = race.rounds(ROUNDS, partial(one_round, customer_of), stops=(BEFORE_FILING, BEFORE_ERASING))
-    member = race.rounds(ROUNDS, partial(one_round, enrolled), stops=(BEFORE_COUNTING_FIRST, BEFORE_ERASING))
+    stranger = race.rounds(FEWER_ROUNDS, partial(one_round, customer_of), stops=(BEFORE_FILING, BEFORE_ERASING))
+    member = race.rounds(FEWER_ROUNDS, partial(one_round, enrolled), stops=(BEFORE_COUNTING_FIRST, BEFORE_ERASING))
 
     nothing = Outcome(("unknown_customer", "erased"), ((1, 1),), (JOINED, LEFT))
     rewarded = Outcome(
@@ -173,7 +173,7 @@ def test_leave_and_erasure_end_an_enrolment_once(race: Race) -> None:
 
     with race.without(ROW_LOCK):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_LEAVING, ""), ahead=0)
-    guarded = race.rounds(ROUNDS, one_round, stops=(BEFORE_LEAVING, BEFORE_LEAVING))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_LEAVING, BEFORE_LEAVING))
 
     once = Outcome(("UNENROLLED", "erased"), ((1, 1),), (JOINED, LEFT))
     assert {each.receipts for each in unguarded} == {(JOINED, LEFT, LEFT)}
@@ -198,7 +198,7 @@ def test_registering_is_before_the_erasure_and_erased_or_refused(race: Race) -> 
 
     with race.without(LOOKING_BACK):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=("", BEFORE_ERASING), ahead=1)
-    guarded = race.rounds(ROUNDS, one_round, stops=(BEFORE_REGISTERING, BEFORE_ERASING))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_REGISTERING, BEFORE_ERASING))
 
     assert unguarded == {(("registered", "erased"), ("Ann",))}
     assert guarded == {(("updated", "erased"), ()), ((300012, "erased"), ())}
@@ -222,7 +222,7 @@ def test_edit_in_the_admin_is_before_the_erasure_and_erased_or_refused(race: Rac
 
     with race.without(CUSTOMER_LOCK):
         unlocked = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_EDITING, ""), ahead=0)
-    guarded = race.rounds(ROUNDS, one_round, stops=(BEFORE_EDITING, BEFORE_ERASING))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_EDITING, BEFORE_ERASING))
 
     assert unlocked == {(("erased_customer_stays_erased", "erased"), True, "")}
     assert guarded == {((302, "erased"), True, ""), ((403, "erased"), True, "")}
@@ -235,7 +235,7 @@ def test_two_erasures_one_erases_and_the_other_says_so(race: Race) -> None:
         customer = enrolled(target)
         return outcome(customer, race.run(erases(customer), erases(customer)))
 
-    guarded = race.rounds(ROUNDS, one_round, stops=(BEFORE_ERASING, BEFORE_ERASING))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_ERASING, BEFORE_ERASING))
 
     once = Outcome(("erased", "repeated"), ((1, 1),), (JOINED, LEFT))
     assert guarded == {once, once._replace(answers=("repeated", "erased"))}
@@ -253,7 +253,7 @@ def test_close_of_a_finished_cycle_pays_the_customer_or_his_pseudonym(race: Race
         counted(customer, JUST_BEFORE_END)
         return outcome(customer, race.run(closes(brand, brand.clock_at), erases(customer)))
 
-    guarded = race.rounds(ROUNDS, one_round, stops=(BEFORE_PAYING, BEFORE_ERASING))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_PAYING, BEFORE_ERASING))
 
     assert guarded == {
         Outcome((1, "erased"), ((1, 2),), (JOINED, LEFT), ((1, Decimal(1)),), (1,)),

@@ -8,7 +8,7 @@ from enrollments.operations import close_own_cycles
 from rewards.models import Grant
 from targets.enums import Allocation, EvaluationType
 from targets.models import Brand, Target
-from tests.concurrency.racing import ROUNDS, ROW_LOCK, UNGUARDED_ROUNDS, Guard, Race, without_constraints
+from tests.concurrency.racing import FEWER_ROUNDS, ROW_LOCK, UNGUARDED_ROUNDS, Guard, Race, without_constraints
 from tests.concurrency.scenes import (
     BEFORE_COUNTING,
     BEFORE_LEAVING,
@@ -57,7 +57,7 @@ def test_unenrolment_and_close_of_his_own_cycle_forfeit_or_pay(race: Race) -> No
 
     with race.without(ROW_LOCK):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_LEAVING, ""), ahead=0)
-    guarded = race.rounds(ROUNDS // 2, one_round, stops=(BEFORE_LEAVING, BEFORE_PAYING))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_LEAVING, BEFORE_PAYING))
 
     forfeits = Outcome(
         ("UNENROLLED", 0), ((1, 1),), (JOINED, ("UNENROLLED", "left_reward_forfeited", 1)), progress=((1, 1),)
@@ -80,7 +80,7 @@ def test_activity_and_close_of_his_own_cycle_count_and_pay_or_neither(race: Race
 
     with race.without(ROW_LOCK):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_COUNTING, ""), ahead=0)
-    guarded = race.rounds(ROUNDS // 2, one_round, stops=(BEFORE_COUNTING, BEFORE_PAYING))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_COUNTING, BEFORE_PAYING))
 
     pays = Outcome(("counted", 1), ((1, None),), (JOINED,), progress=((1, 2),), grants=(1,))
     assert unguarded == {pays._replace(answers=("counted", 0), grants=())}
@@ -98,7 +98,7 @@ def test_two_closes_of_his_own_cycle_pay_once(race: Race) -> None:
 
     with without_constraints("rewards_grant", "grant_once_per_cycle"), race.without(ROW_LOCK):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_PAYING, ""), ahead=0)
-    guarded = race.rounds(ROUNDS // 2, one_round, stops=(BEFORE_PAYING, BEFORE_PAYING))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_PAYING, BEFORE_PAYING))
 
     once = Outcome((1, 0), ((1, None),), (JOINED,), progress=((1, 1),), grants=(1,))
     assert guarded == {once, once._replace(answers=(0, 1))}
@@ -123,7 +123,7 @@ def test_close_of_his_own_cycle_and_erasure_never_wait_for_each_other_in_a_ring(
     stops = ("UPDATE enrollments_participation", 'SELECT "enrollments_participation"')
     with race.without(CUSTOMER_LOCK):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=stops, ahead=0)
-    guarded = race.rounds(ROUNDS // 4, one_round, stops=stops)
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=stops)
 
     assert {is_ring for is_ring, _ in unguarded} == {True}
     assert guarded == {(False, 1)}

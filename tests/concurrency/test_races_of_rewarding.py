@@ -9,7 +9,7 @@ from rewards.enums import RewardKind
 from rewards.models import Grant, Reward
 from rewards.operations import RewardData
 from targets.models import Target
-from tests.concurrency.racing import CALENDAR_LOCK, ROUNDS, ROW_LOCK, UNGUARDED_ROUNDS, Race
+from tests.concurrency.racing import CALENDAR_LOCK, FEWER_ROUNDS, ROW_LOCK, UNGUARDED_ROUNDS, Race
 from tests.concurrency.scenes import answer, at_door, buys, enrolled, running_programme
 
 BEFORE_RETIRING = 'UPDATE "rewards_reward"'
@@ -54,7 +54,7 @@ def test_achievement_gets_what_was_promised_at_its_instant(race: Race) -> None:
 
     with race.without(CALENDAR_LOCK):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=("", BEFORE_RETIRING), ahead=1)
-    guarded = race.rounds(ROUNDS // 4, one_round, stops=(BEFORE_GIVING, BEFORE_RETIRING))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_GIVING, BEFORE_RETIRING))
 
     old = Seen(("counted", "changed"), "old")
     assert unguarded == {old._replace(flaws=("was retired",))}
@@ -71,7 +71,7 @@ def test_two_changes_at_once_leave_one_promise(race: Race) -> None:
 
     with race.without(CALENDAR_LOCK, ROW_LOCK):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_RETIRING, ""), ahead=0)
-    guarded = race.rounds(ROUNDS // 4, one_round, stops=(BEFORE_RETIRING, BEFORE_RETIRING))
+    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_RETIRING, BEFORE_RETIRING))
 
     assert unguarded == {Seen(("change_unique_per_version", "changed"))}
     assert guarded == {Seen(("changed", "changed"))}
