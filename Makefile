@@ -41,7 +41,7 @@ run: $(INSTALLED) .env ## serve API, docs page and admin on PORT (8000)
 	@$(BIN)/gunicorn --config config/gunicorn.py config.wsgi
 
 test: $(INSTALLED) .env ## the whole suite on a real PostgreSQL
-	@$(BIN)/python -m pytest -n auto
+	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 soak: $(INSTALLED) .env ## the long random and race runs: 5,000 fresh histories, 2,000 rounds of each race
 	@RACE_ROUNDS=2000 $(BIN)/python -m pytest -v -n auto --soak tests/properties tests/concurrency

@@ -138,11 +138,11 @@ class Histories(RuleBasedStateMachine):
     @rule(
         who=WHO,
         passed=PASSED,
-        then=st.sampled_from(("leave", "bring back", "close")),
+        then=st.sampled_from(("leave", "leave and close", "bring back", "close")),
     )
     def go_through_cycles(self, who: int, passed: tuple[str, ...], then: str) -> None:
-        """Cycle by cycle, reaching the value or not, or frozen to its end; the last is reached, and left, undone or
-        closed."""
+        """Cycle by cycle, reaching the value or not, or frozen to its end; the last is reached, and left, undone,
+        closed, or left and closed: what it would have paid is forfeited."""
         pair = self.pair(who, is_enrolled=True)
         for how in passed:
             cycle = self.start_cycle(pair)
@@ -159,11 +159,11 @@ class Histories(RuleBasedStateMachine):
         if cycle is None:
             return
         self.reach(pair, cycle)
-        if then == "leave":
-            self.world.unenroll(pair, scheduled=False, at=self.world.now)
-        elif then == "bring back":
+        if then == "bring back":
             self.deliver(pair, EVENT_NAMES[0], -cycle.target_value, timedelta(0))
-        else:
+        if "leave" in then:
+            self.world.unenroll(pair, scheduled=False, at=self.world.now)
+        if "close" in then:
             self.let_come(pair.reference.calendar.cycles[cycle.number - 1].closes_at)
             self.world.close(at_most=None)
 
