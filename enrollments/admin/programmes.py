@@ -8,6 +8,7 @@ from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from enrollments.admin.editing import may_edit
@@ -46,7 +47,15 @@ class ChangeableTargetGroupAdmin(RewardingProgrammes):
         context["promises"] = list(places.promises())
         context["may_give_own"] = may_edit(request) and bool(places.open_cycles)
         context["history"] = ProgrammeChange.objects.filter(target_group=obj).order_by("-version")[:MOST_CHANGES]
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        response = super().render_change_form(request, context, add, change, form_url, obj)
+        with timezone.override(obj.time_zone):  # its cycles begin at midnights there
+            return response.render()  # type: ignore[attr-defined]  # a TemplateResponse, says Django
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Django's own knows nothing of what the operations have recorded."""
+        return HttpResponseRedirect(reverse("admin:targets_targetgroup_change", args=[object_id]) + "#history")
 
     def active_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The button says what is wanted, so that a second click, or somebody else's, undoes nothing."""

@@ -1,5 +1,7 @@
 """Freezing a programme in the admin."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from targets.models import Inactivity, TargetGroup
@@ -54,6 +56,19 @@ def test_who_may_freeze(permissions, get, post, has_button):
 
     assert (shown.status_code, done.status_code, button) == (get, post, has_button)
     assert TargetGroup.objects.get().is_active is (post == 403)
+
+
+def test_page_shows_cycles_in_the_zone_of_the_programme_and_its_history_when_asked_for():
+    target = programme()
+    TargetGroup.objects.update(time_zone="Asia/Kolkata")
+    client = signed_in(staff(VIEW, "targets.view_cycle"))
+
+    page = client.get(page_of(target, active=False)).content.decode()
+    history = client.get(f"/admin/targets/targetgroup/{target.target_group_id}/history/")
+
+    starts_at = target.target_group.cycles.get(number=1).starts_at.astimezone(ZoneInfo("Asia/Kolkata"))
+    assert f"{starts_at:%-d %b %Y, %H:%M} IST" in page
+    assert (history.status_code, history["Location"]) == (302, f"{page_of(target, active=False)}#history")
 
 
 def test_looking_changes_nothing_and_no_such_programme_is_not_found():
