@@ -5,6 +5,7 @@ with a sentence that names the variable. docs/operating.md lists them for operat
 """
 
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,14 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_AUTOREFRESH = DEBUG
+
+# Addresses of proxies of ours, or networks of them. X-Forwarded-For is believed only from there.
+TRUSTED_PROXIES: list[str] = [text.strip() for text in env.list("TRUSTED_PROXIES", default=[])]
+for _text in TRUSTED_PROXIES:
+    try:
+        ip_network(_text)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"TRUSTED_PROXIES: {error}. Write 10.0.0.0/8, or a single address.") from None
 
 # Behind a proxy that ends TLS and sets X-Forwarded-Proto itself: TLS_PROXY=true.
 if env.bool("TLS_PROXY", default=False):

@@ -32,6 +32,8 @@ class ErrorCode(Enum):
     )
     IMPOSSIBLE_COMBINATION = Refusal(310033, 400, "Impossible combination of entity, type, kind, window or allocation.")
     INVALID_INPUT = Refusal(300004, 400, "Invalid input.")
+    KEY_REUSED = Refusal(300009, 422, "The Idempotency-Key was used for another request: send a new one.")
+    STILL_RUNNING = Refusal(300010, 409, "The first call with this Idempotency-Key is still running: try again.")
     NOT_A_SANDBOX = Refusal(300011, 409, "The brand is not a sandbox: its clock cannot be set.")
     CUSTOMER_ERASED = Refusal(300012, 410, "The customer was erased: his id cannot be registered again.")
     NOT_AUTHENTICATED = Refusal(4010, 401, "Credentials are missing or wrong.")
@@ -40,6 +42,7 @@ class ErrorCode(Enum):
     METHOD_NOT_ALLOWED = Refusal(4050, 405, "The resource does not answer to this method.")
     BODY_TOO_LARGE = Refusal(4130, 413, "The body is too large.")
     UNSUPPORTED_MEDIA_TYPE = Refusal(4150, 415, "The body must be application/json.")
+    TOO_MANY_REQUESTS = Refusal(4290, 429, "Too many requests. Try again after the time in Retry-After.")
     INTERNAL_ERROR = Refusal(5000, 500, "An error of ours. Quote the request id when you report it.")
     UNAVAILABLE = Refusal(5030, 503, "Cannot serve now. Try again after the time in Retry-After.")
 
