@@ -241,6 +241,16 @@ def test_instant_before_his_last_change_is_stale_and_nothing_changes(brand, cust
     assert everything() == before
 
 
+def test_instant_before_the_close_of_a_programme_he_never_was_in_is_not_stale(brand, customer):
+    target = make_programme(brand=brand)
+    last = target.target_group.cycles.last()
+    list(close_cycles(brand=brand, at=last.closes_at))
+
+    erasure = erase(customer, at=last.ends_at - timedelta(microseconds=1))
+
+    assert (erasure.receipts, erasure.is_repeated) == ((), False)
+
+
 def test_other_customers_and_brands_are_left_alone(brand, customer):
     target = make_programme(brand=brand)
     namesake, neighbour = CustomerFactory(customer_id=NUMBER, **IDENTITY), CustomerFactory(brand=brand, **IDENTITY)

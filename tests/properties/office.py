@@ -1,6 +1,7 @@
 """What the brand does to a programme or a customer as a whole: freezing and erasing (domain.md 7, privacy.md)."""
 
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -73,10 +74,13 @@ class Office(History, ABC):
     # Erasing (privacy.md)
 
     def erase(self, *, at: datetime) -> Outcome | None:
-        """Out of it, also where it is frozen; None where there is nothing to leave. All else stays as it is."""
-        try:
-            outcome = self.unenroll(at=at, even_if_inactive=True)
-        except Refusal:
-            outcome = None
+        """Out of it, also where it is frozen; None where there is nothing to leave. All else stays as it is.
+
+        What has become of a target in which he never was does not matter, so `at` cannot be too old for it.
+        """
+        outcome = None
+        if self._stays:
+            with suppress(Refusal):
+                outcome = self.unenroll(at=at, even_if_inactive=True)
         self.is_erased = True
         return outcome
