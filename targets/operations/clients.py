@@ -1,6 +1,6 @@
 """OAuth clients of API users: made, and revoked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
@@ -17,7 +17,7 @@ class ClientMade:
     """`secret` is known here only. `others` are the ids of the user's older clients, which still work."""
 
     client_id: str
-    secret: str
+    secret: str = field(repr=False)
     api_user: ApiUser
     others: list[str]
 
