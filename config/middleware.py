@@ -13,7 +13,7 @@ from config.envelope import RETRY_AFTER, error_json, error_of_status, failure_by
 from config.request_id import current_request_id
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-API_PATH = re.compile(r"/(v3|targetGroups|users)(/|$)")
+API_PATH = re.compile(r"/(v3|targetGroups|users|oauth)(/|$)")
 KEPT_HEADERS = ("Allow", "WWW-Authenticate", "Retry-After")
 
 

@@ -1,13 +1,14 @@
-"""Bodies: strict JSON, of a bounded size."""
+"""Bodies: strict JSON, and one form, of a bounded size."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from rest_framework.parsers import BaseParser
 
 from config.envelope import BodyTooLarge
+from targets.errors import InvalidInput
 from targets.strict_json import parse_json
 
 
@@ -23,6 +24,23 @@ class StrictJSONParser(BaseParser):
         view = (parser_context or {}).get("view")
         limit = getattr(view, "max_body_bytes", settings.MAX_BODY_BYTES)
         return parse_json(read_body(stream, limit))
+
+
+class StrictFormParser(BaseParser):
+    """Reads the parameters of a form, each sent once. One without a value counts as not sent (RFC 6749, 3.2).
+
+    Raises `InvalidInput` and `BodyTooLarge`.
+    """
+
+    media_type = "application/x-www-form-urlencoded"
+
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        view = (parser_context or {}).get("view")
+        limit = getattr(view, "max_body_bytes", settings.MAX_BODY_BYTES)
+        sent = QueryDict(read_body(stream, limit))
+        if any(len(values) > 1 for _, values in sent.lists()):
+            raise InvalidInput("A parameter was sent twice.")
+        return {name: value for name, value in sent.items() if value}
 
 
 def read_body(stream: Any, limit: int) -> bytes:

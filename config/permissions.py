@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 HANDLED_BY_GET = {"head": "get"}
@@ -13,7 +13,7 @@ class OperationPermission(BasePermission):
     """Asks for the permission that the view names for its action or method in `required_permissions`.
 
     Raises `ImproperlyConfigured` where the view names none, so that none is forgotten. Needs no query after
-    `BrandBasicAuthentication`.
+    `BrandBasicAuthentication` or `BearerAuthentication`.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
@@ -27,10 +27,24 @@ class OperationPermission(BasePermission):
             raise ImproperlyConfigured(
                 f"{type(view).__name__}.required_permissions names no permission for {operation!r}."
             )
+        if not within_scope(request, permission):
+            return False
         if request.user.is_superuser:
             return True
         granted = getattr(request.auth, "granted_permissions", None)
         return permission in (request.user.get_all_permissions() if granted is None else granted)
+
+
+def within_scope(request: Request, permission: str) -> bool:
+    """Whether the token covers the call: `read` what changes nothing, such as a preview, `write` everything else.
+
+    Basic authentication has no scope and is not limited by one.
+    """
+    scope = getattr(request.auth, "token_scope", None)
+    if scope is None:
+        return True
+    changes_nothing = request.method in SAFE_METHODS or ".view_" in permission
+    return ("read" if changes_nothing else "write") in scope.split()
 
 
 def operation_of(request: Request, view: Any) -> str | None:

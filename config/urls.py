@@ -4,6 +4,7 @@ from django.views.generic import RedirectView, TemplateView
 from drf_spectacular.views import SpectacularSwaggerView
 
 from config.schema import schema
+from config.tokens import PublishedTokenView, TokenView
 
 # /healthz and /readyz are answered by config.health.ProbeMiddleware; unknown paths by config.middleware.
 urlpatterns = [
@@ -13,6 +14,8 @@ urlpatterns = [
     path("docs/", RedirectView.as_view(pattern_name="docs")),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("v3/schema", schema, name="schema"),
+    path("oauth/token", TokenView.as_view()),
+    path("v3/oauth/token/generate", PublishedTokenView.as_view()),
     path("v3/", include("targets.urls")),
     path("v3/", include("rewards.urls")),
     path("v3/", include("enrollments.urls")),

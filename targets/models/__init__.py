@@ -1,10 +1,12 @@
 from targets.models.brand import ApiUser, Brand
+from targets.models.client import ApiClient
 from targets.models.customer import Customer
 from targets.models.history import FormerCycle, FormerValue, ProgrammeChange
 from targets.models.programme import MAX_VALUE, Cycle, Inactivity, StreakLevel, Target, TargetGroup, TargetValue
 
 __all__ = [
     "MAX_VALUE",
+    "ApiClient",
     "ApiUser",
     "Brand",
     "Customer",

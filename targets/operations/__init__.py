@@ -1,4 +1,5 @@
 from targets.operations.brands import BrandMade, create_brand
+from targets.operations.clients import ClientMade, create_api_client, revoke_api_client
 from targets.operations.customers import MOST_CUSTOMERS, CustomerData, put_customer, put_customers
 from targets.operations.foreseeing import refuse_target_group
 from targets.operations.history import Author, Change, record_change
@@ -22,12 +23,14 @@ __all__ = [
     "Author",
     "BrandMade",
     "Change",
+    "ClientMade",
     "CustomerData",
     "GroupData",
     "LevelData",
     "PeriodData",
     "Programme",
     "TargetData",
+    "create_api_client",
     "create_brand",
     "create_target_group",
     "put_customer",
@@ -35,5 +38,6 @@ __all__ = [
     "record_change",
     "refuse_target_group",
     "regular_periods",
+    "revoke_api_client",
     "unbound_periods",
 ]

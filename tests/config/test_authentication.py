@@ -19,7 +19,7 @@ from targets.models import ApiUser, Brand
 
 pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
 
-CHALLENGE = 'Basic realm="Milestreak", charset="UTF-8"'
+CHALLENGE = 'Basic realm="Milestreak", charset="UTF-8", Bearer realm="Milestreak"'
 
 
 class WhoView(APIView):
@@ -119,9 +119,7 @@ def test_unknown_user_costs_as_many_digests_and_queries_as_a_wrong_secret(
     assert digested == ["wrong", "wrong"]
 
 
-@pytest.mark.parametrize(
-    "header", ["Basic", "Basic !", "Basic dGlsbA==", "Basic /////w==", "Bearer abc", "Basic \u00fc", "", "x"]
-)
+@pytest.mark.parametrize("header", ["Basic", "Basic !", "Basic dGlsbA==", "Basic /////w==", "Basic \u00fc", "", "x"])
 def test_malformed_credentials_are_refused_without_a_query(header, django_assert_num_queries):
     with django_assert_num_queries(0):
         response = APIClient().get("/v3/who", HTTP_AUTHORIZATION=header)

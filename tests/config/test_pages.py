@@ -70,7 +70,7 @@ def test_schema_wraps_answers_and_documents_refusals_of_canonical_paths():
     assert list(document["paths"]) == ["/v3/things"]
     operation = document["paths"]["/v3/things"]["get"]
     assert operation["tags"] == ["things"]
-    assert operation["security"] == [{"basic": []}]
+    assert operation["security"] == [{"oauth2": []}, {"publishedToken": []}, {"basic": []}]
     assert sorted(operation["responses"]) == ["200", "400", "401", "403", "404", "409"]
     envelope = operation["responses"]["200"]["content"]["application/json"]["schema"]
     assert envelope["properties"]["data"] == {

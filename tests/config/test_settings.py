@@ -16,3 +16,10 @@ def test_hosts_with_spaces_between_them_are_taken():
     result = deploy_check.check(ALLOWED_HOSTS="example.org, example.com")
 
     assert (result.returncode, result.stdout) == (0, "System check identified no issues (0 silenced).\n")
+
+
+def test_tokens_that_would_live_too_long_stop_the_start():
+    result = deploy_check.check(ACCESS_TOKEN_SECONDS="86401")
+
+    assert result.returncode == 1
+    assert result.stderr.endswith("ImproperlyConfigured: ACCESS_TOKEN_SECONDS is from 60 to 86400, not 86401.\n")

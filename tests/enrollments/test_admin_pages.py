@@ -16,6 +16,7 @@ from enrollments.models import Participation
 from enrollments.operations import ActivityData, edit_programme, enroll, record_activity, unenroll
 from targets.enums import TrackingType
 from targets.models import Brand
+from targets.operations import create_api_client
 from tests.enrollments.admin_scene import ACT, LIST, NOW, enrolled, programme, signed_in, staff
 from tests.factories import START, ApiUserFactory, freeze
 
@@ -30,6 +31,7 @@ MODELS = {
 STATEMENTS = {
     "Brand": (4, 3),
     "ApiUser": (5, 5),
+    "ApiClient": (5, 3),
     "Customer": (5, 5),
     "TargetGroup": (5, 10),
     "Cycle": (6, 4),
@@ -69,7 +71,8 @@ def one_more():
         targets={milestone.pk: TargetEdit(values={5: Decimal(2)})},
     )
     edit_programme(target_group=milestone.target_group, edit=edit, at=NOW, **ACT)
-    ApiUserFactory(brand=milestone.brand)
+    user = ApiUserFactory(brand=milestone.brand).user
+    create_api_client(username=user.username, brand_name=None, group_name=None)
     freeze(streak.target_group)
 
 

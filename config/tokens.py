@@ -1,0 +1,145 @@
+"""Where API clients get tokens: RFC 6749's `/oauth/token`, and the published `/v3/oauth/token/generate` (api.md 2)."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote_plus
+
+from django.db import IntegrityError
+from drf_spectacular.utils import extend_schema
+from oauth2_provider.oauth2_backends import get_oauthlib_core
+from oauth2_provider.oauth2_validators import OAuth2Validator
+from oauthlib.oauth2 import OAuth2Error
+from rest_framework import serializers
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from config.authentication import BrandBasicAuthentication, decoded, is_active
+from config.envelope import failure_of
+from config.parsing import StrictFormParser
+from targets.answers import Answer
+from targets.api.requests import body_of, validated
+from targets.errors import InvalidInput
+from targets.fields import StrictSerializer, TextField
+from targets.models import ApiUser
+
+GRANT = "client_credentials"
+RFC_ERRORS = {401: "invalid_client", 500: "server_error", 503: "temporarily_unavailable"}
+
+
+class ClientValidator(OAuth2Validator):
+    """The library's rules, and ours: a client is as good as its API user is active."""
+
+    def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
+        if not super().authenticate_client(request, *args, **kwargs):
+            return False
+        owner = ApiUser.objects.select_related("user", "brand").filter(user=request.client.user_id).first()
+        return owner is not None and is_active(owner)
+
+
+def ask_for_token(parameters: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+    """Status and answer of the OAuth server, as RFC 6749 has them in 5.1 and 5.2.
+
+    Raises `AuthenticationFailed` where the client is unknown, inactive or has another secret.
+    """
+    server = get_oauthlib_core().server
+    try:
+        _, text, status = server.create_token_response("/oauth/token", "POST", list(parameters.items()), {})
+    except OAuth2Error as error:
+        status, text = error.status_code, error.json
+    except IntegrityError:  # the client was revoked while its token was being written
+        raise AuthenticationFailed from None
+    if status == 401:
+        raise AuthenticationFailed
+    return status, json.loads(text)
+
+
+class ClientCredentialsView(APIView):
+    """Who asks for a token shows the credentials of a client, and needs no permission. No answer is kept anywhere."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    max_body_bytes = 10_000
+
+    def get_authenticate_header(self, request: Request) -> str:
+        return BrandBasicAuthentication().authenticate_header(request)
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+
+class TokenView(ClientCredentialsView):
+    """`POST /oauth/token`, not enveloped. Client id and secret come by Basic, or in the form."""
+
+    parser_classes = (StrictFormParser,)
+    renderer_classes = (JSONRenderer,)
+
+    def get_exception_handler(self) -> Any:
+        return rfc_failure
+
+    def post(self, request: Request) -> Response:
+        if request.query_params:
+            raise InvalidInput("Parameters belong into the body.")
+        status, answer = ask_for_token(token_parameters(request))
+        return Response(answer, status=status)
+
+
+def token_parameters(request: Request) -> dict[str, str]:
+    """The parameters that are of use here; others are passed over (RFC 6749, 3.2).
+
+    Raises `AuthenticationFailed` where the header makes no sense, `InvalidInput` where there are two secrets.
+    """
+    known = ("grant_type", "scope", "client_id", "client_secret")
+    sent: Mapping[str, str] = request.data  # type: ignore[assignment]  # StrictFormParser gives no list
+    parameters = {name: sent[name] for name in known if name in sent}
+    scheme, _, credentials = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if not scheme:
+        return parameters
+    if scheme.lower() != "basic":
+        raise AuthenticationFailed
+    if "client_secret" in parameters:
+        raise InvalidInput("The client is authenticated in two ways: send the secret once.")
+    client_id, client_secret = map(unquote_plus, decoded(credentials))
+    return parameters | {"client_id": client_id, "client_secret": client_secret}
+
+
+def rfc_failure(exc: Exception, context: Mapping[str, Any]) -> Response:
+    """A failure in the form of RFC 6749, 5.2."""
+    failure = failure_of(exc)
+    failure.data = {"error": RFC_ERRORS.get(failure.status_code, "invalid_request")}
+    if failure.status_code == 415:
+        failure.data["error_description"] = f"The body must be {StrictFormParser.media_type}."
+    elif isinstance(exc, InvalidInput):
+        failure.data["error_description"] = exc.message
+    return failure
+
+
+class KeySerializer(StrictSerializer):
+    """The credentials of a client."""
+
+    key = TextField(max_length=255, help_text="The client id.")
+    secret = TextField(max_length=255, trim_whitespace=False, help_text="The client secret.")
+
+
+class TokenAnswer(serializers.Serializer[Any]):
+    accessToken = serializers.CharField(help_text="Send it as X-CAP-API-OAUTH-TOKEN, or as a bearer token.")
+    ttlSeconds = serializers.IntegerField(help_text="How long it is valid.")
+
+
+class PublishedTokenView(ClientCredentialsView):
+    """The published way to a token, inside the envelope; it covers reading and writing."""
+
+    @extend_schema(
+        operation_id="generateToken", request=KeySerializer, responses={200: TokenAnswer}, auth=[], tags=["oauth"]
+    )
+    def post(self, request: Request) -> Answer:
+        """A token for a client. Standard clients use `/oauth/token` instead (RFC 6749, client credentials)."""
+        sent = validated(KeySerializer, body_of(request))
+        _, answer = ask_for_token({"grant_type": GRANT, "client_id": sent["key"], "client_secret": sent["secret"]})
+        return Answer({"accessToken": answer["access_token"], "ttlSeconds": answer["expires_in"]})

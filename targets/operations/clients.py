@@ -1,0 +1,94 @@
+"""OAuth clients of API users: made, and revoked."""
+
+from dataclasses import dataclass, field
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+
+from targets.credentials import digest, generate_secret
+from targets.errors import InvalidInput, NameTaken
+from targets.models import ApiClient, ApiUser, Brand
+
+
+@dataclass(frozen=True)
+class ClientMade:
+    """`secret` is known here only. `others` are the ids of the user's older clients, which still work."""
+
+    client_id: str
+    secret: str = field(repr=False)
+    api_user: ApiUser
+    others: list[str]
+
+
+def create_api_client(*, username: str, brand_name: str | None, group_name: str | None) -> ClientMade:
+    """Make an OAuth client for the API user `username`; with `brand_name` make that user first, in the group named.
+
+    A user made so has no password: he can come by tokens only. An existing one keeps his brand and his groups, and his
+    older clients stay valid. Raises `InvalidInput` for an unknown user, brand or group or an unusable name, `NameTaken`
+    where a user is to be made who exists; then nothing is made.
+    """
+    with transaction.atomic():
+        if brand_name is None:
+            api_user = _existing_api_user(username)
+        else:
+            api_user = _new_api_user(username, brand_name, group_name)
+        others = list(ApiClient.objects.filter(user=api_user.user).order_by("pk").values_list("client_id", flat=True))
+        secret = generate_secret()
+        client = ApiClient.objects.create(
+            user=api_user.user,
+            client_type=ApiClient.CLIENT_CONFIDENTIAL,
+            authorization_grant_type=ApiClient.GRANT_CLIENT_CREDENTIALS,
+            client_secret=secret,  # hashed when saved
+        )
+    return ClientMade(client.client_id, secret, api_user, others)
+
+
+def revoke_api_client(*, client_id: str) -> ApiUser:
+    """Delete the client with its tokens, and tell whose it was. From then on its secret and its tokens are refused.
+
+    Raises `InvalidInput` where there is no such client.
+    """
+    with transaction.atomic():
+        # Locked first: a token that is being issued is then either seen and deleted here, or not issued.
+        client = ApiClient.objects.select_for_update(of=("self",)).filter(client_id=client_id).first()
+        if client is None:
+            raise InvalidInput(f"There is no API client {client_id!r}.")
+        api_user = ApiUser.objects.select_related("user", "brand").get(user=client.user_id)
+        client.delete()
+    return api_user
+
+
+def _existing_api_user(username: str) -> ApiUser:
+    api_user = ApiUser.objects.select_related("user", "brand").filter(user__username=username).first()
+    if api_user is None:
+        raise InvalidInput(f"There is no API user {username!r}: name the brand to make one.")
+    return api_user
+
+
+def _new_api_user(username: str, brand_name: str, group_name: str | None) -> ApiUser:
+    brand = Brand.objects.filter(name__iexact=brand_name).first()
+    if brand is None:
+        raise InvalidInput(f"There is no brand {brand_name!r}.")
+    group = Group.objects.filter(name=group_name).first()
+    if group is None:
+        raise InvalidInput(f"There is no group {group_name!r}.")
+    taken = NameTaken(f"There is a user {username!r} already: leave the brand out to make a client for him.")
+    users = get_user_model()
+    if users.objects.filter(username=username).exists():
+        raise taken
+    user = users(username=username)
+    user.set_unusable_password()
+    try:
+        user.clean_fields(exclude=["password"])
+    except ValidationError as error:
+        raise InvalidInput(" ".join(error.messages)) from None
+    try:
+        with transaction.atomic():
+            user.save()
+    except IntegrityError:  # somebody took the name after we had looked
+        raise taken from None
+    user.groups.add(group)
+    # The digest of a secret that nobody knows: no password fits.
+    return ApiUser.objects.create(user=user, brand=brand, secret_digest=digest(generate_secret()))
