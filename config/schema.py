@@ -1,4 +1,7 @@
-"""The OpenAPI document, from the code: every operation inside the envelope, with its refusals."""
+"""The OpenAPI document, from the code: every operation inside the envelope, with its refusals.
+
+Serializers say what their fields mean (targets/fields.py), views what they refuse (`refusals`, by method or action).
+"""
 
 from functools import cache
 from typing import Any
@@ -7,76 +10,141 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.plumbing import append_meta
 from drf_spectacular.renderers import OpenApiJsonRenderer
+from rest_framework import serializers
 
-MESSAGES = {
-    "type": "array",
-    "items": {
-        "type": "object",
-        "properties": {
-            "code": {"type": "integer"},
-            "message": {"type": "string"},
-            "field": {"type": "string", "description": "Path of the input field it is about."},
-        },
-        "required": ["code", "message"],
+from config.schema_refusals import GENERAL, OF_BODIES, headers, responses
+from targets.errors import ErrorCode
+from targets.fields import ID_RANGE, Documented
+
+NULL = {"type": "null"}
+
+# Names in the routes, and what integrators call it: name, meaning, example.
+PATH_IDS = {
+    "group_id": ("targetGroupId", "Id of the target group.", 12),
+    "target_id": ("targetId", "Id of the target.", 34),
+    "customer_id": ("customerId", "The brand's number for the customer.", 423789336),
+    "receipt_id": ("receiptId", "Id of the receipt.", 910),
+}
+PAGE = {
+    "limit": {"type": "integer", "description": "Rows on a page, at most.", "examples": [100]},
+}
+FEED = PAGE | {
+    "next": {
+        "type": ["string", "null"],
+        "maxLength": 100,
+        "description": "Send it as `after` to go on; null as long as there was nothing.",
+        "examples": ["MTIzLjQ1Ng"],
     },
 }
-REFUSAL = {
-    "type": "object",
-    "properties": {"data": {"type": "null"}, "errors": MESSAGES, "warnings": {"type": "null"}},
-    "required": ["data", "errors", "warnings"],
+PUBLISHED_PAGE = PAGE | {
+    "offset": {"type": "integer", "description": "Number of the page; the first is 0.", "examples": [0]},
+    "total": {"type": "integer", "description": "Number of all rows.", "examples": [1]},
 }
-PAGINATION = {
-    "type": "object",
-    "properties": {"limit": {"type": "integer"}, "next": {"type": ["string", "null"]}},
-    "additionalProperties": True,
-}
-REFUSED = {
-    "400": "Invalid input",
-    "401": "Credentials are missing or wrong",
-    "403": "The API user lacks the permission",
-    "404": "Something named in the request does not exist",
-    "409": "The state does not allow it",
-}
-NULL = {"type": "null"}
 
 
 class EnvelopeSchema(AutoSchema):
     """Wraps what a view declares. A view whose answers have pages says so: `is_paginated = True`."""
 
+    def get_summary(self) -> str:
+        """The first sentence of the docstring."""
+        return self.get_description().partition(". ")[0].rstrip(".")
+
+    def _resolve_path_parameters(self, variables: list[str]) -> list[dict[str, Any]]:
+        said = {name: (meaning, example) for name, meaning, example in PATH_IDS.values()}
+        return [
+            {
+                "in": "path",
+                "name": variable,
+                "description": said[variable][0],
+                "required": True,
+                "schema": {"type": "integer", "format": "int64", "examples": [said[variable][1]]} | ID_RANGE,
+            }
+            for variable in variables
+        ]
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        form = field.form(direction) if isinstance(field, Documented) else None
+        if form:
+            schema = append_meta(form, self._get_serializer_field_meta(field, direction))
+        else:
+            schema = super()._map_serializer_field(field, direction, bypass_extensions)
+        if isinstance(field, Documented) and field.example is not None:
+            schema["examples"] = [field.example]
+        return schema
+
+    def _unwrap_list_serializer(self, serializer: Any, direction: Any) -> Any:
+        schema = super()._unwrap_list_serializer(serializer, direction)
+        if schema and isinstance(serializer, serializers.ListSerializer):
+            limits = {"minItems": "min_length", "maxItems": "max_length"}  # which the stubs do not know
+            found = {word: getattr(serializer, name) for word, name in limits.items()}
+            schema |= {word: limit for word, limit in found.items() if limit is not None}
+        return schema
+
     def _get_response_for_code(
         self, serializer: Any, status_code: str, media_types: Any = None, direction: Any = "response"
     ) -> dict[str, Any]:
         response = super()._get_response_for_code(serializer, status_code, media_types, direction)
+        response["description"] = response["description"] or "Done."
+        response["headers"] = headers()
         for content in response.get("content", {}).values():
             content["schema"] = self.enveloped(content.get("schema", {}))
         return response
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
-        bodies = super()._get_response_bodies(direction)
-        component = ResolvedComponent(name="Refusal", type=ResolvedComponent.SCHEMA, schema=REFUSAL, object="Refusal")
-        self.registry.register_on_missing(component)
-        for status, description in REFUSED.items():
-            content = {"application/json": {"schema": component.ref}}
-            bodies.setdefault(status, {"description": description, "content": content})
-        return bodies
+        return super()._get_response_bodies(direction) | responses(self.refusals())
+
+    def _get_request_body(self, direction: Any = "request") -> Any:
+        """Required even where all its fields may be left out: an empty body is refused."""
+        body = super()._get_request_body(direction)
+        return body and body | {"required": True}
+
+    def refusals(self) -> list[ErrorCode]:
+        """What the operation can answer instead, each once: what the view declares, and what all can."""
+        operation = getattr(self.view, "action", None) or self.method.lower()
+        declared = getattr(self.view, "refusals", {}).get(operation, ())
+        of_body = OF_BODIES if self.method in ("POST", "PUT") else ()
+        return list(dict.fromkeys((*GENERAL, *of_body, *declared)))
 
     def enveloped(self, data: dict[str, Any]) -> dict[str, Any]:
-        properties = {
-            "data": data,
-            "errors": {"oneOf": [MESSAGES, NULL]},
-            "warnings": {"oneOf": [MESSAGES, NULL]},
+        is_published_page = getattr(self.view, "published_shape", False) and getattr(self.view, "is_paginated", False)
+        nothing = {"type": "array", "maxItems": 0, "items": {}} if is_published_page else NULL
+        warnings = nothing if self.method == "GET" else {"anyOf": [{"$ref": "#/components/schemas/Warnings"}, NULL]}
+        properties: dict[str, Any] = {
+            "data": {"description": "What was asked for."} | data,
+            "errors": nothing | {"description": "Nothing.", "examples": [[] if is_published_page else None]},
+            "warnings": warnings
+            | {"description": "What should be known of a success.", "examples": [[] if is_published_page else None]},
         }
         required = list(properties)
         if getattr(self.view, "is_paginated", False):
-            properties["pagination"] = PAGINATION
+            page = PUBLISHED_PAGE if is_published_page else FEED
+            properties["pagination"] = {
+                "type": "object",
+                "description": "Which page it is.",
+                "properties": page,
+                "required": list(page),
+                "additionalProperties": False,
+            }
+            required.append("pagination")
         return {"type": "object", "properties": properties, "required": required}
 
 
 def keep_canonical_paths(endpoints: list[Any], **kwargs: Any) -> list[Any]:
     """Only /v3: the published calls also answer without it, which is not worth a second entry each."""
-    return [endpoint for endpoint in endpoints if endpoint[0].startswith("/v3/")]
+    return [
+        (public_path(path), path_regex, method, callback)
+        for path, path_regex, method, callback in endpoints
+        if path.startswith("/v3/")
+    ]
+
+
+def public_path(path: str) -> str:
+    """The path with the names that integrators know."""
+    for name, (public_name, _, _) in PATH_IDS.items():
+        path = path.replace(f"{{{name}}}", f"{{{public_name}}}")
+    return path
 
 
 @cache

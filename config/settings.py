@@ -250,6 +250,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/v3",
     "PREPROCESSING_HOOKS": ["config.schema.keep_canonical_paths"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.schema_refusals.add_shared",
+        "config.schema_examples.add_examples",
+    ],
 }
 
 LOGGING = {

@@ -18,7 +18,7 @@ class Notice:
     field: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return message_json(self.code.value[0], self.message, self.field)
+        return message_json(self.code.value.code, self.message, self.field)
 
 
 class Answer(Response):

@@ -10,46 +10,207 @@ from enum import Enum
 
 @dataclass(frozen=True)
 class Refusal:
-    """What a code means: `status` is the HTTP status, `meaning` what docs and default messages say."""
+    """What a code means: `status` is the HTTP status, `meaning` what default messages say, the rest is for the docs."""
 
     code: int
     status: int
     meaning: str
+    cause: str
+    remedy: str
 
 
 class ErrorCode(Enum):
-    ALREADY_ENROLLED = Refusal(310119, 409, "The customer is already enrolled in the target.")
-    NOT_ENROLLED = Refusal(310126, 409, "The customer is not enrolled in the target.")
-    CUSTOMER_NOT_FOUND = Refusal(310011, 404, "Invalid user id: this brand has no such customer.")
-    TARGET_GROUP_NOT_FOUND = Refusal(310017, 404, "Target group not found or inactive.")
-    TARGET_NOT_FOUND = Refusal(310018, 404, "Target not found, inactive, or not in this target group.")
-    CYCLE_NOT_FOUND = Refusal(310019, 404, "Target period not found: unknown, over, or none left.")
-    NO_RECORD = Refusal(310149, 404, "No record is found for this customer and target.")
+    ALREADY_ENROLLED = Refusal(
+        310119,
+        409,
+        "The customer is already enrolled in the target.",
+        "He is a member of the period that he was to join, or of a later one.",
+        "Nothing is left to do. To put him into another period, unenrol him first.",
+    )
+    NOT_ENROLLED = Refusal(
+        310126,
+        409,
+        "The customer is not enrolled in the target.",
+        "He was never enrolled, or he has left already; the message says which, and when he left. When a leave is to "
+        "be cancelled: there is none to come.",
+        "Take it as done if he was to be unenrolled. Otherwise look at `GET .../enrollments/{customerId}`.",
+    )
+    CUSTOMER_NOT_FOUND = Refusal(
+        310011,
+        404,
+        "Invalid user id: this brand has no such customer.",
+        "The customer was never registered in the brand of the API user, was erased, or the number is out of range.",
+        "Register him with `PUT /v3/customers/{customerId}`, and send the call again. Who was erased cannot come back.",
+    )
+    TARGET_GROUP_NOT_FOUND = Refusal(
+        310017,
+        404,
+        "Target group not found or inactive.",
+        "No group of the brand has this id, or the group was made inactive.",
+        "Take the id from `GET /v3/targetGroups`; there `active` says whether the group can be used.",
+    )
+    TARGET_NOT_FOUND = Refusal(
+        310018,
+        404,
+        "Target not found, inactive, or not in this target group.",
+        "No target of the group in the path has this id, or the target was made inactive.",
+        "Take the id from `GET /v3/targetGroups/{targetGroupId}/targets`.",
+    )
+    CYCLE_NOT_FOUND = Refusal(
+        310019,
+        404,
+        "Target period not found: unknown, over, or none left.",
+        "The period that was named is not one of the group's or is over, or the programme has no period left.",
+        "Name a period from `GET /v3/targetGroups/{targetGroupId}/targetPeriods` that is not over, or none to take the "
+        "running one. When all are over, nothing can be changed any more.",
+    )
+    NO_RECORD = Refusal(
+        310149,
+        404,
+        "No record is found for this customer and target.",
+        "The customer was never enrolled in the target, so nothing was tracked.",
+        "Enrol him first, or take it for an empty log.",
+    )
     NAME_TAKEN = Refusal(
         310069,
         409,
         "A name is already used: of a group, target or level in the brand, or of a period in the group.",
+        "Capital and small letters are not told apart. The same request may also have been carried out before.",
+        "Look at `GET /v3/targetGroups` whether it is there already; otherwise send another name.",
     )
-    IMPOSSIBLE_COMBINATION = Refusal(310033, 400, "Impossible combination of entity, type, kind, window or allocation.")
-    INVALID_INPUT = Refusal(300004, 400, "Invalid input.")
-    KEY_REUSED = Refusal(300009, 422, "The Idempotency-Key was used for another request: send a new one.")
-    STILL_RUNNING = Refusal(300010, 409, "The first call with this Idempotency-Key is still running: try again.")
-    NOT_A_SANDBOX = Refusal(300011, 409, "The brand is not a sandbox: its clock cannot be set.")
-    CUSTOMER_ERASED = Refusal(300012, 410, "The customer was erased: his id cannot be registered again.")
-    NOT_AUTHENTICATED = Refusal(4010, 401, "Credentials are missing or wrong.")
-    NOT_PERMITTED = Refusal(4000, 403, "The API user lacks the permission for this call.")
-    NOT_FOUND = Refusal(4040, 404, "No such resource.")
-    METHOD_NOT_ALLOWED = Refusal(4050, 405, "The resource does not answer to this method.")
-    BODY_TOO_LARGE = Refusal(4130, 413, "The body is too large.")
-    UNSUPPORTED_MEDIA_TYPE = Refusal(4150, 415, "The body must be application/json.")
-    TOO_MANY_REQUESTS = Refusal(4290, 429, "Too many requests. Try again after the time in Retry-After.")
-    INTERNAL_ERROR = Refusal(5000, 500, "An error of ours. Quote the request id when you report it.")
-    UNAVAILABLE = Refusal(5030, 503, "Cannot serve now. Try again after the time in Retry-After.")
+    IMPOSSIBLE_COMBINATION = Refusal(
+        310033,
+        400,
+        "Impossible combination of entity, type, kind, window or allocation.",
+        "Each value is right by itself, but together they mean nothing: such as the sum of amounts of a customer, or "
+        "periods with dates where each customer has a calendar of his own.",
+        "Change one of the fields that the message names.",
+    )
+    INVALID_INPUT = Refusal(
+        300004,
+        400,
+        "Invalid input.",
+        "The body is not JSON, a field is missing, unknown or not in its form, or the body has not exactly one record.",
+        "Correct the field that the error names. Sent again unchanged, it is refused again.",
+    )
+    KEY_REUSED = Refusal(
+        300009,
+        422,
+        "The Idempotency-Key was used for another request: send a new one.",
+        "A call with this key was answered already, and its path, query or body were different.",
+        "Make a new key for each call, and send the old one only with a call that is repeated unchanged.",
+    )
+    STILL_RUNNING = Refusal(
+        300010,
+        409,
+        "The first call with this Idempotency-Key is still running: try again.",
+        "The same call was sent twice at a time, and the first has not been answered yet.",
+        "Send it again, with the same key, after the seconds in `Retry-After`.",
+    )
+    NOT_A_SANDBOX = Refusal(
+        300011,
+        409,
+        "The brand is not a sandbox: its clock cannot be set.",
+        "Only a sandbox brand has a test clock. Whether a brand is one is fixed when it is made.",
+        "Use the API user of a sandbox brand.",
+    )
+    CUSTOMER_ERASED = Refusal(
+        300012,
+        410,
+        "The customer was erased: his id cannot be registered again.",
+        "He was erased at his own request or by the brand's rules.",
+        "Stop sending him. If he comes back as a new customer, give him a new id.",
+    )
+    NOT_AUTHENTICATED = Refusal(
+        4010,
+        401,
+        "Credentials are missing or wrong.",
+        "No credentials were sent, the user name or the secret is wrong, or the API user or his brand is inactive.",
+        "Check the header `Authorization`. A published client sends the MD5 of its secret: have the API user made so.",
+    )
+    NOT_PERMITTED = Refusal(
+        4000,
+        403,
+        "The API user lacks the permission for this call.",
+        "The API user is in no access group that may do this.",
+        "Ask who administers Milestreak to put the API user into an access group that may.",
+    )
+    NOT_FOUND = Refusal(
+        4040,
+        404,
+        "No such resource.",
+        "The path is not one of the API, or what it names is not there.",
+        "Compare the path with the document at `/docs`.",
+    )
+    METHOD_NOT_ALLOWED = Refusal(
+        4050,
+        405,
+        "The resource does not answer to this method.",
+        "The path is right, the method is not.",
+        "Use a method that the header `Allow` names.",
+    )
+    BODY_TOO_LARGE = Refusal(
+        4130,
+        413,
+        "The body is too large.",
+        "A body may have 1 MiB, that of a bulk call 16 MiB.",
+        "Send the records in several calls.",
+    )
+    UNSUPPORTED_MEDIA_TYPE = Refusal(
+        4150,
+        415,
+        "The body must be application/json.",
+        "The header `Content-Type` says something else, or is missing.",
+        "Send `Content-Type: application/json`.",
+    )
+    TOO_MANY_REQUESTS = Refusal(
+        4290,
+        429,
+        "Too many requests. Try again after the time in Retry-After.",
+        "The API user has sent more than is allowed in this time; or wrong passwords come from this address.",
+        "Wait the seconds in `Retry-After`. Prefer one bulk call to many single ones.",
+    )
+    INTERNAL_ERROR = Refusal(
+        5000,
+        500,
+        "An error of ours. Quote the request id when you report it.",
+        "Something happened that Milestreak does not foresee. The work under way was rolled back.",
+        "Report it with the request id in the message, under which it stands in the log.",
+    )
+    UNAVAILABLE = Refusal(
+        5030,
+        503,
+        "Cannot serve now. Try again after the time in Retry-After.",
+        "The database is away, or somebody else was changing the same enrolment for too long. The work under way was "
+        "rolled back.",
+        "Send the call again after the seconds in `Retry-After`.",
+    )
+
+
+@dataclass(frozen=True)
+class Caution:
+    """What the code of a warning means. It comes beside the data of a success."""
+
+    code: int
+    meaning: str
+    cause: str
+    remedy: str
 
 
 class WarningCode(Enum):
-    REWARD_FORFEITED = (310201, "A period-end reward is forfeited by this unenrolment.")
-    FIELD_IGNORED = (310202, "A field was ignored that would have mattered.")
+    REWARD_FORFEITED = Caution(
+        310201,
+        "A period-end reward is forfeited by this unenrolment.",
+        "The customer has reached the value of a period whose reward is only given at its end, and leaves before.",
+        "Tell the customer. To spare him: `unEnroll/preview` warns beforehand, and `effective: endOfCycle` lets him "
+        "leave when the reward is given.",
+    )
+    FIELD_IGNORED = Caution(
+        310202,
+        "A field was ignored that would have mattered.",
+        "The field does not apply here, or contradicts what decides; the message names it and says what was taken.",
+        "Leave the field out, or correct it, so that the call says what happens.",
+    )
 
 
 class DomainError(Exception):

@@ -1,4 +1,7 @@
-"""What serializers of all apps are made of: input is taken as it is meant or refused, never guessed."""
+"""What serializers of all apps are made of: input is taken as it is meant or refused, never guessed.
+
+Each field says what it means (`help_text`) and how a value looks (`example`); the OpenAPI document is made of that.
+"""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from targets.errors import InvalidInput
@@ -16,6 +18,8 @@ NUMBER = re.compile(r"-?[0-9]{1,100}(\.[0-9]{1,100})?")
 CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 CONTROL_CHARACTER_IN_PROSE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 THREE_PLACES = Decimal("0.001")
+BELOW = 10**15  # amounts have at most 15 digits before the point
+ID_RANGE = {"minimum": 1, "maximum": 2**63 - 1}
 
 # Far enough from the ends of the calendar for any time zone.
 EARLIEST = datetime.min.replace(tzinfo=UTC) + timedelta(days=2)
@@ -53,18 +57,40 @@ def with_unknown(detail: Any, unknown: dict[Any, Any]) -> Any:
     return {**detail, **unknown} if isinstance(detail, Mapping) else detail
 
 
-@extend_schema_field(
-    {
-        "type": "integer",
-        "format": "int64",
-        "minimum": 1,
-        "description": "The brand's number for the customer. A string of digits is accepted too.",
-    }
-)
-class CustomerIdField(serializers.Field[int, Any, int, Any]):
+def list_of(serializer_class: Any, *, max_length: int, **details: Any) -> Any:
+    """A field for an array of bounded length; the stubs do not know that `many=True` takes limits."""
+    return serializer_class(many=True, max_length=max_length, **details)
+
+
+class Documented:
+    """A field with an `example`, one value as written in JSON; and with a schema of its own if it has a `form`."""
+
+    example: Any = None
+
+    def __init__(self, *arguments: Any, example: Any = None, **details: Any) -> None:
+        super().__init__(*arguments, **details)
+        if example is not None:
+            self.example = example
+
+    def form(self, direction: str) -> dict[str, Any] | None:
+        """The JSON schema for "request" or "response"; None: what drf-spectacular makes of the field."""
+        return None
+
+
+class CustomerIdField(Documented, serializers.Field[int, Any, int, Any]):
     """An integer or a string of digits; answered as integer. Whether a customer has it, the operation says."""
 
     default_error_messages = {"invalid": "A customer id is an integer or a string of digits."}
+    example = 423789336
+
+    def __init__(self, **details: Any) -> None:
+        super().__init__(**{"help_text": "The brand's number for the customer."} | details)
+
+    def form(self, direction: str) -> dict[str, Any]:
+        if direction == "response":
+            return {"type": "integer", "format": "int64"}
+        digits = {"type": "string", "maxLength": 18, "pattern": "^[1-9][0-9]{0,17}$"}
+        return {"anyOf": [{"type": "integer", "format": "int64"} | ID_RANGE, digits]}
 
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, int) and not isinstance(data, bool):
@@ -77,8 +103,7 @@ class CustomerIdField(serializers.Field[int, Any, int, Any]):
         return int(value)
 
 
-@extend_schema_field({"type": "string", "format": "date-time"})
-class InstantField(serializers.Field[datetime, Any, str, Any]):
+class InstantField(Documented, serializers.Field[datetime, Any, str, Any]):
     """ISO 8601 with offset in and out; naive input is refused. The value is in UTC."""
 
     default_error_messages = {
@@ -86,6 +111,10 @@ class InstantField(serializers.Field[datetime, Any, str, Any]):
         "naive": "The instant has no offset from UTC: add one, such as Z or +05:30.",
         "extreme": "The instant is too close to the end of the calendar.",
     }
+    example = "2026-01-15T09:00:00+00:00"
+
+    def form(self, direction: str) -> dict[str, Any]:
+        return {"type": "string", "format": "date-time", "maxLength": 40}
 
     def to_internal_value(self, data: Any) -> datetime:
         if not isinstance(data, str):
@@ -107,11 +136,27 @@ class InstantField(serializers.Field[datetime, Any, str, Any]):
         return value.isoformat()
 
 
-class AmountField(serializers.DecimalField):
+class AmountField(Documented, serializers.DecimalField):
     """A decimal of at most 15 digits before the point and 3 behind; answered as a number with three places."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"max_digits": 18, "decimal_places": 3, "coerce_to_string": False} | kwargs)
+    default_error_messages = {
+        "invalid": "A number is expected, such as 49.95.",
+        "max_decimal_places": "At most {max_decimal_places} digits may follow the point.",
+        "max_whole_digits": "At most {max_whole_digits} digits may stand before the point.",
+    }
+    example = 49.95
+
+    def __init__(self, **details: Any) -> None:
+        super().__init__(**{"max_digits": 18, "decimal_places": 3, "coerce_to_string": False} | details)
+
+    def form(self, direction: str) -> dict[str, Any]:
+        number: dict[str, Any] = {"type": "number"}
+        if direction == "response":
+            return number
+        at_least = {"exclusiveMinimum": -BELOW} if self.min_value is None else {"minimum": int(self.min_value)}
+        sign = "-?" if self.min_value is None else ""
+        text = {"type": "string", "maxLength": 20, "pattern": rf"^{sign}[0-9]{{1,15}}(\.[0-9]{{1,3}})?$"}
+        return {"anyOf": [number | at_least | {"exclusiveMaximum": BELOW}, text]}
 
     def to_internal_value(self, data: Any) -> Decimal:
         is_number = isinstance(data, int | float | Decimal) and not isinstance(data, bool)
@@ -129,14 +174,95 @@ def without_trailing_zeros(number: Any) -> Decimal:
     return Decimal(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
-class TextField(serializers.CharField):
+class IntegerField(Documented, serializers.IntegerField):
+    """A JSON integer, not a string of digits, and no 1.0."""
+
+    default_error_messages = {
+        "invalid": "An integer is expected, such as 10.",
+        "min_value": "It must be {min_value} or more.",
+        "max_value": "It must be {max_value} or less.",
+    }
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class BoundedLaterField(IntegerField):
+    """An integer whose limits are only documented here: the operation refuses others, with a sentence of its own."""
+
+    def __init__(self, lowest: int, highest: int, **details: Any) -> None:
+        super().__init__(**details)
+        self.bounds = {"minimum": lowest, "maximum": highest}
+
+    def form(self, direction: str) -> dict[str, Any]:
+        return {"type": "integer", "format": "int64"} | self.bounds
+
+
+class QueryIntegerField(IntegerField):
+    """An integer as it stands in a query."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not INTEGER.fullmatch(data):
+            self.fail("invalid")
+        return super().to_internal_value(int(data))
+
+
+class QueryIdField(QueryIntegerField):
+    """An id that narrows a query, if it is sent. One that no row can have is not found like any other."""
+
+    def __init__(self, help_text: str, example: int) -> None:
+        super().__init__(required=False, default=None, allow_null=True, help_text=help_text, example=example)
+
+    def form(self, direction: str) -> dict[str, Any]:
+        return {"type": "integer", "format": "int64"} | ID_RANGE
+
+
+class FlagField(Documented, serializers.BooleanField):
+    """JSON's true or false, and nothing else that might be meant as one of them."""
+
+    default_error_messages = {"invalid": "true or false is expected."}
+    example = True
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
+class QueryFlagField(FlagField):
+    """`true` or `false` as they stand in a query, in small or capital letters."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        return super().to_internal_value({"true": True, "false": False}.get(data.lower()))
+
+
+class ChoiceField(Documented, serializers.ChoiceField):
+    """One of a few words. Others are refused with the list of those."""
+
+    default_error_messages = {"invalid_choice": "Send one of {words}."}
+
+    def __init__(self, choices: Any, **details: Any) -> None:
+        super().__init__(choices, **details)
+        self.example = self.example or next(iter(self.choices))
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or data not in self.choices:
+            self.fail("invalid_choice", words=", ".join(self.choices))
+        return data
+
+
+class TextField(Documented, serializers.CharField):
     """Text, taken only from a string, without control characters (NUL, line ends, ...)."""
 
     forbidden = CONTROL_CHARACTER
 
     default_error_messages = {
-        "not_text": "Not a string.",
-        "control_character": "The text has a control character.",
+        "not_text": "A string is expected.",
+        "control_character": "The text has a control character: take it out.",
+        "max_length": "The text is longer than {max_length} characters.",
+        "blank": "The text may not be empty.",
     }
 
     def to_internal_value(self, data: Any) -> str:
@@ -148,40 +274,17 @@ class TextField(serializers.CharField):
         return value
 
 
-CONDITION = {
-    "type": "object",
-    "minProperties": 1,
-    "additionalProperties": False,
-    "properties": {
-        "equals": {"type": ["string", "number", "boolean"]},
-        "in": {"type": "array", "minItems": 1, "items": {"type": ["string", "number", "boolean"]}},
-        "atLeast": {"type": "number"},
-        "atMost": {"type": "number"},
-    },
-}
-
-
-@extend_schema_field(
-    {
-        "type": "object",
-        "description": "Counts only activities whose attributes fulfil all of this, by the names of the attributes.",
-        "additionalProperties": CONDITION,
-    }
-)
-class MatchField(serializers.Field[Any, Any, Any, Any]):
-    """Conditions on attributes as they are; whether they are right, the operation says."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        return data
-
-    def to_representation(self, value: Any) -> Any:
-        return value
-
-
 class ReasonField(TextField):
     """Why somebody did something: free text of at most 500 characters, of several lines, may be empty."""
 
     forbidden = CONTROL_CHARACTER_IN_PROSE
+    example = "asked by phone"
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**{"max_length": 500, "allow_blank": True} | kwargs)
+    def __init__(self, **details: Any) -> None:
+        super().__init__(**{"max_length": 500, "allow_blank": True} | details)
+
+
+class ObjectField(Documented, serializers.DictField):
+    """Any JSON object."""
+
+    default_error_messages = {"not_a_dict": "A JSON object is expected."}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -14,9 +14,21 @@ from enrollments.operations import ActivityData, Recorded, record_activity
 from targets.answers import Answer
 from targets.api.requests import brand_of
 from targets.clock import run_at_now
+from targets.fields import list_of
 from targets.models import Brand, Cycle
 
-MOST_ACTIVITIES = 1_000
+LIMITS = {"min_length": 1, "max_length": 1_000}
+PURCHASE = {
+    "eventId": "till-7-4711",
+    "eventName": "purchase",
+    "customerId": 423789336,
+    "occurredAt": "2026-01-15T09:00:00+05:30",
+    "amount": 49.95,
+    "quantity": 3,
+    "attributes": {"store": "Pune"},
+}
+ONE = OpenApiExample("One", PURCHASE, request_only=True)
+SEVERAL = OpenApiExample("Several", [PURCHASE, PURCHASE | {"eventId": "till-7-4712"}], request_only=True)
 
 
 class ActivitiesView(APIView):
@@ -26,9 +38,10 @@ class ActivitiesView(APIView):
 
     @extend_schema(
         operation_id="recordActivities",
+        examples=[ONE, SEVERAL],
         request=PolymorphicProxySerializer(
             component_name="Activities",
-            serializers=[ActivitySerializer, ActivitySerializer(many=True)],
+            serializers=[ActivitySerializer, list_of(ActivitySerializer, **LIMITS)],
             resource_type_field_name=None,
             many=False,
         ),
@@ -47,8 +60,7 @@ class ActivitiesView(APIView):
         if is_one:
             serializer = ActivitySerializer(data=request.data)
         else:
-            limits = {"min_length": 1, "max_length": MOST_ACTIVITIES}  # of the list, which the stubs do not know
-            serializer = ActivitySerializer(data=request.data, many=True, **limits)  # type: ignore[arg-type]  # see above
+            serializer = list_of(ActivitySerializer, data=request.data, **LIMITS)
         serializer.is_valid(raise_exception=True)
         brand = brand_of(request)
         items = [serializer.validated_data] if is_one else serializer.validated_data

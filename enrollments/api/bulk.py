@@ -5,18 +5,20 @@ from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from enrollments.api.rendering import notices
+from enrollments.api.schema import EnrollBulkAnswer
 from enrollments.api.serializers import EnrollSerializer
-from enrollments.enums import EnrollOutcome, Source
+from enrollments.enums import Source
 from enrollments.joining import MOST_RECORDS, JoinBatch, Joined, JoinRecord, join_all
 from enrollments.receipts import warnings_of
 from targets.answers import Answer
 from targets.api.requests import body_of, brand_of, request_id_of, validated
+from targets.errors import ErrorCode
 from targets.fields import StrictSerializer, path_id
 from targets.queries import find_target
 
@@ -27,32 +29,29 @@ class EnrollRecordSerializer(StrictSerializer, EnrollSerializer):
 
 class EnrollBulkSerializer(StrictSerializer):
     records: serializers.ListSerializer[Any] = serializers.ListSerializer(
-        child=EnrollRecordSerializer(), min_length=1, max_length=MOST_RECORDS
+        child=EnrollRecordSerializer(), min_length=1, max_length=MOST_RECORDS, help_text="Records of `enroll`."
     )
-
-
-class JoinedAnswer(serializers.Serializer[Any]):
-    customerId = serializers.IntegerField()
-    outcome = serializers.ChoiceField(choices=EnrollOutcome.choices)
-    receiptId = serializers.IntegerField(allow_null=True)
-    message = serializers.CharField(allow_null=True, help_text="Why not.")
-
-
-class EnrollBulkAnswer(serializers.Serializer[Any]):
-    """What became of each record, in the order in which they were sent."""
-
-    batchId = serializers.UUIDField(help_text="As on the receipts.")
-    totals = serializers.DictField(child=serializers.IntegerField(), help_text="How often each outcome came up.")
-    results = JoinedAnswer(many=True)
 
 
 class EnrollBulkView(APIView):
     """Up to 10,000 customers into a target."""
 
     required_permissions = {"post": "enrollments.enroll"}
+    refusals = {"post": (ErrorCode.TARGET_GROUP_NOT_FOUND, ErrorCode.TARGET_NOT_FOUND)}
     max_body_bytes = settings.MAX_BULK_BODY_BYTES
 
-    @extend_schema(operation_id="enrollBulk", request=EnrollBulkSerializer, responses={200: EnrollBulkAnswer})
+    @extend_schema(
+        operation_id="enrollBulk",
+        examples=[
+            OpenApiExample(
+                "Two customers",
+                {"records": [{"customerId": 423789336}, {"customerId": 2, "periodName": "Cycle_2"}]},
+                request_only=True,
+            )
+        ],
+        request=EnrollBulkSerializer,
+        responses={200: EnrollBulkAnswer},
+    )
     def post(self, request: Request, group_id: str, target_id: str) -> Answer:
         """Enrol customers, each with the answer that `enroll` would give; in one transaction."""
         group, target = path_id(group_id, "targetGroupId"), path_id(target_id, "targetId")

@@ -1,6 +1,6 @@
 """The test clock of sandbox brands over HTTP (api.md 3)."""
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -11,13 +11,14 @@ from targets.answers import Answer, Notice
 from targets.api.rendering import instant
 from targets.api.requests import brand_of, validated
 from targets.clock import brand_now
-from targets.errors import NotASandbox, WarningCode
+from targets.errors import ErrorCode, NotASandbox, WarningCode
 
 
 class ClockView(APIView):
     """The test clock of a sandbox brand; it stands still until it is set."""
 
     required_permissions = {"get": "enrollments.set_clock", "put": "enrollments.set_clock"}
+    refusals = {"get": (ErrorCode.NOT_A_SANDBOX,), "put": (ErrorCode.NOT_A_SANDBOX,)}
 
     @extend_schema(operation_id="readClock", responses={200: ClockAnswer})
     def get(self, request: Request) -> Answer:
@@ -27,7 +28,12 @@ class ClockView(APIView):
             raise NotASandbox
         return Answer({"now": instant(brand_now(brand)), "sandbox": True})
 
-    @extend_schema(operation_id="setClock", request=ClockSerializer, responses={200: ClockAnswer})
+    @extend_schema(
+        operation_id="setClock",
+        examples=[OpenApiExample("Noon in Pune", {"now": "2026-03-15T12:00:00+05:30"}, request_only=True)],
+        request=ClockSerializer,
+        responses={200: ClockAnswer},
+    )
     def put(self, request: Request) -> Answer:
         """Set the clock, closing what is due on the way. `now` in the answer is the instant it has reached."""
         to = validated(ClockSerializer, request.data)["now"]

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
@@ -20,11 +19,24 @@ from enrollments.standing import standings
 from targets.answers import Answer
 from targets.api.requests import brand_of, request_id_of, validated
 from targets.clock import brand_now, run_at_now
-from targets.fields import path_id
+from targets.errors import ErrorCode
+from targets.fields import list_of, path_id
 from targets.models import Customer, Target
 from targets.queries import find_customer, find_target
 
 MOST_RECEIPTS = 100
+CUSTOMER_NUMBER = {
+    "type": "integer",
+    "format": "int64",
+    "description": "The customer, as published.",
+    "examples": [423789336],
+}
+ENROLL_EXAMPLE = OpenApiExample("From the running period on", {"customerId": 423789336}, request_only=True)
+LEAVE_EXAMPLE = OpenApiExample(
+    "At once", {"customerId": 423789336, "reason": "asked by phone", "effective": "now"}, request_only=True
+)
+CANCEL_EXAMPLE = OpenApiExample("He stays", {"customerId": 423789336, "reason": "changed his mind"}, request_only=True)
+OF_PATH_AND_RECORD = (ErrorCode.TARGET_GROUP_NOT_FOUND, ErrorCode.TARGET_NOT_FOUND, ErrorCode.CUSTOMER_NOT_FOUND)
 
 
 class Asked(NamedTuple):
@@ -45,13 +57,25 @@ class TargetEnrollmentViewSet(ViewSet):
         "enroll": "enrollments.enroll",
         "standing": "enrollments.view_participation",
     }
+    refusals = {
+        "unenroll": (*OF_PATH_AND_RECORD, ErrorCode.NOT_ENROLLED, ErrorCode.CYCLE_NOT_FOUND),
+        "preview": (*OF_PATH_AND_RECORD, ErrorCode.NOT_ENROLLED, ErrorCode.CYCLE_NOT_FOUND),
+        "cancel": (*OF_PATH_AND_RECORD, ErrorCode.NOT_ENROLLED, ErrorCode.CYCLE_NOT_FOUND),
+        "enroll": (*OF_PATH_AND_RECORD, ErrorCode.ALREADY_ENROLLED, ErrorCode.CYCLE_NOT_FOUND),
+        "standing": OF_PATH_AND_RECORD,
+    }
 
     @property
     def published_shape(self) -> bool:
         """Two of the calls are published; the others are ours."""
         return self.action in ("unenroll", "enroll")
 
-    @extend_schema(operation_id="unEnroll", request=LeaveSerializer(many=True), responses={200: OpenApiTypes.INT64})
+    @extend_schema(
+        operation_id="unEnroll",
+        request=list_of(LeaveSerializer, min_length=1, max_length=1),
+        examples=[LEAVE_EXAMPLE],
+        responses={200: CUSTOMER_NUMBER},
+    )
     @action(detail=False, methods=["post"], url_path="unEnroll")
     def unenroll(self, request: Request, group_id: str, target_id: str) -> Answer:
         """Unenrol a customer from a milestone or streak, now or at the end of the running cycle."""
@@ -59,14 +83,24 @@ class TargetEnrollmentViewSet(ViewSet):
         receipt = _leave(request, asked, dry_run=False)
         return Answer(asked.customer.customer_id, warnings=notices(warnings_of(receipt)))
 
-    @extend_schema(operation_id="unEnrollPreview", request=LeaveSerializer(many=True), responses={200: ReceiptAnswer})
+    @extend_schema(
+        operation_id="unEnrollPreview",
+        request=list_of(LeaveSerializer, min_length=1, max_length=1),
+        examples=[LEAVE_EXAMPLE],
+        responses={200: ReceiptAnswer},
+    )
     @action(detail=False, methods=["post"], url_path="unEnroll/preview")
     def preview(self, request: Request, group_id: str, target_id: str) -> Answer:
         """The receipt that unEnroll would write, or the one in force where it would change nothing. Writes nothing."""
         asked = _asked(request, group_id, target_id, LeaveSerializer)
         return Answer(receipt_json(account(_leave(request, asked, dry_run=True))))
 
-    @extend_schema(operation_id="unEnrollCancel", request=CancelSerializer(many=True), responses={200: ReceiptAnswer})
+    @extend_schema(
+        operation_id="unEnrollCancel",
+        request=list_of(CancelSerializer, min_length=1, max_length=1),
+        examples=[CANCEL_EXAMPLE],
+        responses={200: ReceiptAnswer},
+    )
     @action(detail=False, methods=["post"], url_path="unEnroll/cancel")
     def cancel(self, request: Request, group_id: str, target_id: str) -> Answer:
         """Take back a leave at the end of the running cycle; answers the receipt."""
@@ -74,7 +108,12 @@ class TargetEnrollmentViewSet(ViewSet):
         receipt = _run(request, asked, cancel_leave, reason=asked.record["reason"])
         return Answer(receipt_json(account(receipt)))
 
-    @extend_schema(operation_id="enroll", request=EnrollSerializer(many=True), responses={200: OpenApiTypes.INT64})
+    @extend_schema(
+        operation_id="enroll",
+        request=list_of(EnrollSerializer, min_length=1, max_length=1),
+        examples=[ENROLL_EXAMPLE],
+        responses={200: CUSTOMER_NUMBER},
+    )
     @action(detail=False, methods=["post"], url_path="enroll")
     def enroll(self, request: Request, group_id: str, target_id: str) -> Answer:
         """Enrol a customer, for the first time or again."""

@@ -15,8 +15,8 @@ from targets.answers import Answer
 from targets.api.feeds import FeedQuerySerializer, read_feed
 from targets.api.requests import brand_of, validated
 from targets.clock import brand_now
-from targets.errors import ReceiptNotFound
-from targets.fields import path_id
+from targets.errors import ErrorCode, ReceiptNotFound
+from targets.fields import QueryFlagField, QueryIdField, path_id
 from targets.queries import LARGEST_ID, find_customer
 
 
@@ -39,6 +39,7 @@ class ReceiptView(APIView):
     """One receipt; it reads the same for ever."""
 
     required_permissions = {"get": "enrollments.view_receipt"}
+    refusals = {"get": (ErrorCode.NOT_FOUND,)}
 
     @extend_schema(operation_id="readReceipt", responses={200: ReceiptAnswer})
     def get(self, request: Request, receipt_id: str) -> Answer:
@@ -55,15 +56,11 @@ class ReceiptView(APIView):
 class UserQuerySerializer(serializers.Serializer[dict[str, object]]):
     """A published query: other parameters change nothing and are passed over."""
 
-    includeInactive = serializers.BooleanField(
-        required=False, default=False, help_text="All periods, not only the running one."
-    )
-    includeInactiveTargets = serializers.BooleanField(
+    includeInactive = QueryFlagField(required=False, default=False, help_text="All periods, not only the running one.")
+    includeInactiveTargets = QueryFlagField(
         required=False, default=False, help_text="Also groups and targets that are inactive."
     )
-    targetRuleId = serializers.IntegerField(
-        required=False, default=None, allow_null=True, help_text="This target only."
-    )
+    targetRuleId = QueryIdField("This target only.", 34)
 
 
 class UserTargetGroupsView(APIView):
@@ -71,6 +68,7 @@ class UserTargetGroupsView(APIView):
 
     published_shape = True
     required_permissions = {"get": "enrollments.view_participation"}
+    refusals = {"get": (ErrorCode.CUSTOMER_NOT_FOUND,)}
 
     @extend_schema(operation_id="readUserTargetGroups", parameters=[UserQuerySerializer], responses={200: UserAnswer})
     def get(self, request: Request, customer_id: str) -> Answer:

@@ -4,193 +4,250 @@ from typing import Any
 
 from rest_framework import serializers
 
-from enrollments.enums import LevelVerdict, NotCounted, ReceiptKind, Source, Verdict
+from enrollments.enums import EnrollOutcome, LevelVerdict, NotCounted, ReceiptKind, Source, Verdict
 from rewards.api.schema import Attribution, GrantAnswer
+from targets.api.shapes import (
+    BatchId,
+    Day,
+    Flag,
+    GrantId,
+    Nothing,
+    Number,
+    NumberOfCustomer,
+    Object,
+    PeriodId,
+    PeriodNumber,
+    ReceiptId,
+    RefCode,
+    Run,
+    StreakCount,
+    StreakId,
+    StreakName,
+    StreakTarget,
+    TargetGroupId,
+    TargetId,
+    Text,
+    Word,
+)
+from targets.enums import Entity, EvaluationType, Kpi, TrackingType
 from targets.fields import AmountField, InstantField
+
+PUBLISHED_INSTANT = "2026-01-15T09:00:00.000+0000"
+NOT_YET = "null where the customer's own calendar has not reached it"
 
 
 class ClockAnswer(serializers.Serializer[Any]):
-    now = InstantField()
-    sandbox = serializers.BooleanField()
+    now = InstantField(help_text="What the brand takes for now.")
+    sandbox = Flag("Always true: other brands have no such clock.")
 
 
 class PeriodReference(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
-    number = serializers.IntegerField()
-    refCode = serializers.CharField()
+    id = PeriodId()
+    number = PeriodNumber()
+    refCode = RefCode()
 
 
 class CycleLineAnswer(serializers.Serializer[Any]):
-    periodId = serializers.IntegerField()
-    number = serializers.IntegerField()
-    refCode = serializers.CharField()
-    startDate = InstantField()
-    endDate = InstantField(help_text="The first instant outside.")
-    verdict = serializers.ChoiceField(choices=Verdict.choices)
-    value = AmountField(allow_null=True, help_text="Null where a receipt does not speak of it.")
-    targetValue = AmountField()
-    achievedAt = InstantField(allow_null=True)
-    grantId = serializers.IntegerField(allow_null=True)
+    periodId = PeriodId()
+    number = PeriodNumber()
+    refCode = RefCode()
+    startDate = InstantField(allow_null=True, help_text=f"The first instant inside; {NOT_YET}.")
+    endDate = InstantField(allow_null=True, help_text=f"The first instant outside; {NOT_YET}.")
+    verdict = Word(Verdict.choices, "What it means for the period.")
+    value = AmountField(
+        allow_null=True, help_text="What was reached in the period; null where a receipt does not speak of it."
+    )
+    targetValue = AmountField(help_text="What is to be reached in the period.", example=500)
+    achievedAt = InstantField(allow_null=True, help_text="When the value was reached.")
+    grantId = GrantId(allow_null=True)
 
 
 class LevelLineAnswer(serializers.Serializer[Any]):
-    streakId = serializers.IntegerField()
-    name = serializers.CharField()
-    targetCountOfSequence = serializers.IntegerField()
-    verdict = serializers.ChoiceField(choices=LevelVerdict.choices)
-    grantId = serializers.IntegerField(allow_null=True)
+    streakId = StreakId()
+    name = StreakName()
+    targetCountOfSequence = StreakTarget()
+    verdict = Word(LevelVerdict.choices, "What it means for the level.")
+    grantId = GrantId(allow_null=True)
 
 
 class WarningAnswer(serializers.Serializer[Any]):
-    code = serializers.IntegerField()
-    message = serializers.CharField()
+    code = Number("What is warned of: docs/errors.md.", 310201)
+    message = Text("The sentence for people.", "The reward of Cycle_1 is forfeited.", max_length=2000)
 
 
 class ReceiptSummary(serializers.Serializer[Any]):
-    receiptId = serializers.IntegerField()
-    kind = serializers.ChoiceField(choices=ReceiptKind.choices)
-    effectiveAt = InstantField()
-    recordedAt = InstantField()
-    source = serializers.ChoiceField(choices=Source.choices)  # type: ignore[assignment]  # the name on the wire
-    actor = serializers.CharField()
-    reason = serializers.CharField(allow_blank=True)
+    receiptId = ReceiptId()
+    kind = Word(ReceiptKind.choices, "What was changed.")
+    effectiveAt = InstantField(help_text="From when on it holds.")
+    recordedAt = InstantField(help_text="When it was recorded.")
+    source = Word(Source.choices, "Through which door it came.")  # type: ignore[assignment]  # the name on the wire
+    actor = Text("Who changed it: a user name.", "shop", max_length=150)
+    reason = Text("Why, in the words that were sent.", "asked by phone", max_length=500, allow_blank=True)
 
 
 class ReceiptAnswer(ReceiptSummary):
     """What one enrolment change meant for every cycle, level and reward, as known at `recordedAt`."""
 
-    receiptId = serializers.IntegerField(allow_null=True, help_text="Null in a preview.")
-    undoes = serializers.IntegerField(allow_null=True)
-    batchId = serializers.UUIDField(allow_null=True)
-    customerId = serializers.IntegerField(allow_null=True, help_text="Null of a customer who was erased.")
-    targetGroupId = serializers.IntegerField()
-    targetId = serializers.IntegerField()
-    requestId = serializers.CharField(allow_blank=True)
-    fromPeriod = PeriodReference(allow_null=True, help_text="Null: from the end of the last period on.")
-    run = serializers.IntegerField()
-    streakCount = serializers.IntegerField()
-    cycles = CycleLineAnswer(many=True)
-    levels = LevelLineAnswer(many=True)
-    warnings = WarningAnswer(many=True)
+    receiptId = ReceiptId("Id of the receipt; null in a preview.", allow_null=True)
+    undoes = ReceiptId("Id of the receipt that is undone by this one.", allow_null=True)
+    batchId = BatchId(allow_null=True)
+    customerId = NumberOfCustomer(
+        "The brand's number for the customer; null of a customer who was erased.", allow_null=True
+    )
+    targetGroupId = TargetGroupId()
+    targetId = TargetId()
+    requestId = Text("The X-Cap-Requestid of the request.", "till-7-4711", max_length=64, allow_blank=True)
+    fromPeriod = PeriodReference(
+        allow_null=True, help_text="The first period concerned; null: from the end of the last period on."
+    )
+    run = Run()
+    streakCount = StreakCount()
+    cycles = CycleLineAnswer(many=True, help_text="What it means for each period.")
+    levels = LevelLineAnswer(many=True, help_text="What it means for each level of a streak.")
+    warnings = WarningAnswer(many=True, help_text="What the change costs the customer, and what was ignored.")
 
 
 class StayAnswer(serializers.Serializer[Any]):
-    firstPeriod = serializers.CharField()
-    endPeriod = serializers.CharField(
-        allow_null=True, help_text="The first period left; null: none, or the programme's end."
+    firstPeriod = RefCode("The name of the first period of the stay.")
+    endPeriod = RefCode("The first period left; null: none, or the programme's end.", "Cycle_3", allow_null=True)
+    enrolledAt = InstantField(help_text="When he was enrolled.")
+    unenrolledAt = InstantField(
+        allow_null=True,
+        help_text="When he left. May lie ahead: a leave at the end of the running period.",
     )
-    enrolledAt = InstantField()
-    unenrolledAt = InstantField(allow_null=True, help_text="May lie ahead: a leave at the end of the running period.")
-    reason = serializers.CharField(allow_null=True)
-    run = serializers.IntegerField()
+    reason = Text("Why he left, in the words that were sent.", "asked by phone", max_length=500, allow_null=True)
+    run = Run()
 
 
 class EnrollmentAnswer(serializers.Serializer[Any]):
     """Where a customer stands in a target."""
 
-    customerId = serializers.IntegerField()
-    enrolled = serializers.BooleanField()
-    leavesAtEndOf = serializers.CharField(allow_null=True)
-    stays = StayAnswer(many=True)
-    run = serializers.IntegerField(allow_null=True)
-    streakCount = serializers.IntegerField()
-    cycles = CycleLineAnswer(many=True)
-    levels = LevelLineAnswer(many=True)
-    grants = GrantAnswer(many=True)
-    receipts = ReceiptSummary(many=True)
+    customerId = NumberOfCustomer()
+    enrolled = Flag("Whether he is a member now.")
+    leavesAtEndOf = RefCode("The period at whose end he leaves, if that is scheduled.", allow_null=True)
+    stays = StayAnswer(many=True, help_text="From when to when he was enrolled, oldest first.")
+    run = Run("The run of the streak; null of who was never enrolled.", allow_null=True)
+    streakCount = StreakCount()
+    cycles = CycleLineAnswer(many=True, help_text="Where he stands in each period.")
+    levels = LevelLineAnswer(many=True, help_text="Which levels of a streak he has reached.")
+    grants = GrantAnswer(many=True, help_text="What he was given in this target.")
+    receipts = ReceiptSummary(many=True, help_text="The last 100 changes of the enrolment, oldest first.")
+
+
+class JoinedAnswer(serializers.Serializer[Any]):
+    customerId = NumberOfCustomer()
+    outcome = Word(EnrollOutcome.choices, "What became of the record.")
+    receiptId = ReceiptId("Id of the receipt; null where nothing was changed.", allow_null=True)
+    message = Text(
+        "Why not; null where he was enrolled.", "This brand has no customer 7.", max_length=2000, allow_null=True
+    )
+
+
+class EnrollBulkAnswer(serializers.Serializer[Any]):
+    """What became of each record, in the order in which they were sent."""
+
+    batchId = BatchId()
+    totals = Object("How often each outcome came up.", {"enrolled": 1}, child=Number("How often.", 1))
+    results = JoinedAnswer(many=True, help_text="One for each record, in the same order.")
 
 
 class CountedAnswer(serializers.Serializer[Any]):
-    targetId = serializers.IntegerField()
-    periodId = serializers.IntegerField()
-    value = AmountField(help_text="Of the period, afterwards.")
-    achieved = serializers.BooleanField()
-    grants = serializers.ListField(child=serializers.IntegerField(), help_text="Ids of what was given by it.")
+    targetId = TargetId()
+    periodId = PeriodId()
+    value = AmountField(help_text="What is reached in the period, afterwards.")
+    achieved = Flag("Whether the value of the period was reached by it.")
+    grants = serializers.ListField(
+        child=GrantId("Id of a grant."), help_text="What was given by it; see `GET /v3/rewardGrants`."
+    )
 
 
 class NotCountedAnswer(serializers.Serializer[Any]):
-    targetId = serializers.IntegerField(allow_null=True)
-    reason = serializers.ChoiceField(choices=NotCounted.choices)
+    targetId = TargetId("Id of the target; null where it is said of the activity as a whole.", allow_null=True)
+    reason = Word(NotCounted.choices, "Why it did not count.")
 
 
 class RecordedAnswer(serializers.Serializer[Any]):
     """What became of an activity. A duplicate answers the first outcome, and says that it is one."""
 
-    eventId = serializers.CharField()
-    counted = CountedAnswer(many=True)
-    notCounted = NotCountedAnswer(many=True)
+    eventId = Text("Your id of the activity.", "till-7-4711")
+    counted = CountedAnswer(many=True, help_text="The targets in which it counted.")
+    notCounted = NotCountedAnswer(many=True, help_text="Where it did not count, and why.")
 
 
 class UserCustomer(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
-    profiles = serializers.ListField()
-    loyaltyInfo = serializers.DictField()
-    customFields = serializers.DictField()
+    id = NumberOfCustomer()
+    profiles = Nothing()
+    loyaltyInfo = Object("As published; always empty.", {})
+    customFields = Object("As published; always empty.", {})
 
 
 class UserTarget(serializers.Serializer[Any]):
-    targetId = serializers.IntegerField(allow_null=True, help_text="Of the progress; null where there is none.")
-    targetRuleId = serializers.IntegerField()
-    targetName = serializers.CharField()
-    targetType = serializers.CharField()
-    targetEntity = serializers.CharField()
-    eventName = serializers.CharField(allow_null=True)
-    periodId = serializers.IntegerField()
-    periodRefCode = serializers.CharField()
-    periodStartDate = serializers.DateField()
-    periodEndDate = serializers.DateField()
-    periodStartDateWithTimeStamp = serializers.CharField()
-    periodEndDateWithTimeStamp = serializers.CharField()
-    targetValue = AmountField()
-    targetAchievedValue = AmountField()
-    targetAchievedDateTime = serializers.CharField(allow_null=True)
-    enrolledOn = serializers.CharField(allow_null=True)
-    currentPeriod = serializers.BooleanField()
-    milestones = serializers.ListField(allow_null=True)
-    unEnrolled = serializers.BooleanField()
+    targetId = Number("Id of the progress in this period; null where there is none.", 1314, allow_null=True)
+    targetRuleId = TargetId()
+    targetName = Text("The name of the target.", "Spend")
+    targetType = Word(Kpi.choices, "What is added up.")
+    targetEntity = Word(Entity.choices, "What an activity stands for.")
+    eventName = Text("The activities that count; null: any.", "purchase", max_length=100, allow_null=True)
+    periodId = PeriodId()
+    periodRefCode = RefCode()
+    periodStartDate = Day(f"The first day; {NOT_YET}.", allow_null=True)
+    periodEndDate = Day(f"The last day; {NOT_YET}.", allow_null=True)
+    periodStartDateWithTimeStamp = Text(
+        f"The first instant, in UTC; {NOT_YET}.", "2026-01-01T00:00:00.000Z", max_length=40, allow_null=True
+    )
+    periodEndDateWithTimeStamp = Text(
+        f"The last second inside, in UTC; {NOT_YET}.", "2026-01-31T23:59:59.000Z", max_length=40, allow_null=True
+    )
+    targetValue = AmountField(help_text="What is to be reached in the period.", example=500)
+    targetAchievedValue = AmountField(help_text="What is reached in the period.")
+    targetAchievedDateTime = Text("When the value was reached.", PUBLISHED_INSTANT, max_length=40, allow_null=True)
+    enrolledOn = Text("When he was enrolled.", PUBLISHED_INSTANT, max_length=40, allow_null=True)
+    currentPeriod = Flag("Whether the period is running.")
+    milestones = Nothing(allow_null=True)
+    unEnrolled = Flag("Whether the period was left by an unenrolment.", example=False)
 
 
 class UserStreak(serializers.Serializer[Any]):
-    userStreakId = serializers.IntegerField(allow_null=True)
-    streakId = serializers.IntegerField()
-    streakName = serializers.CharField()
-    status = serializers.ChoiceField(choices=["INPROGRESS", "ACHIEVED"])
-    currentCount = serializers.IntegerField()
-    totalTargetCountOfSequence = serializers.IntegerField()
-    streakAchievedUserTargetId = serializers.IntegerField(allow_null=True)
-    streakAchievedDateTime = serializers.CharField(allow_null=True)
+    userStreakId = GrantId("Id of the level's grant; null where none was given.", allow_null=True)
+    streakId = StreakId()
+    streakName = StreakName()
+    status = Word(["INPROGRESS", "ACHIEVED"], "Whether the level is reached.")
+    currentCount = StreakCount()
+    totalTargetCountOfSequence = StreakTarget()
+    streakAchievedUserTargetId = Number("Id of the progress with which the level was reached.", 1314, allow_null=True)
+    streakAchievedDateTime = Text("When the level was reached.", PUBLISHED_INSTANT, max_length=40, allow_null=True)
 
 
 class UserGroup(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
-    name = serializers.CharField()
-    trackingType = serializers.CharField()
-    targetEvaluationType = serializers.CharField()
-    preferredTillId = serializers.IntegerField(allow_null=True)
-    attribution = Attribution()
-    targets = UserTarget(many=True)
-    streaks = UserStreak(many=True, required=False, help_text="Of streak groups only.")
+    id = TargetGroupId()
+    name = Text("The name of the group.", "ABC")
+    trackingType = Word(TrackingType.choices, "Milestone or streak.")
+    targetEvaluationType = Word(EvaluationType.choices, "Whose calendar the periods are of.")
+    preferredTillId = Number("Kept and echoed.", 4711, allow_null=True)
+    attribution = Attribution(help_text="Who made the group, and when.")
+    targets = UserTarget(many=True, help_text="One entry for each target and period.")
+    streaks = UserStreak(many=True, required=False, help_text="The levels; only of streak groups.")
 
 
 class TrackedEventAnswer(serializers.Serializer[Any]):
     """A line of a customer's log in a target."""
 
-    eventLogId = serializers.IntegerField()
-    eventName = serializers.ChoiceField(choices=["GENERIC_EVENT", "ADD_TRANSACTION", "RETURN_BILL", "ENROL", "UNENROL"])
-    customerId = serializers.IntegerField()
-    eventDisplayName = serializers.CharField(allow_null=True, help_text="The event's name, of a GENERIC_EVENT.")
-    uniqueId = serializers.CharField(help_text="Your id of the event; of ENROL and UNENROL the id of the receipt.")
-    eventDate = serializers.CharField(help_text="UTC, as 2026-01-09 12:00:12.0.")
-    eventProcessedDate = serializers.CharField(help_text="When it was recorded, likewise.")
-    periodId = serializers.IntegerField(
-        allow_null=True, help_text="In which it counted, or that was joined, or the first that was left."
+    eventLogId = Number("Id of the line.", 1516)
+    eventName = Word(["GENERIC_EVENT", "ADD_TRANSACTION", "RETURN_BILL", "ENROL", "UNENROL"], "What happened.")
+    customerId = NumberOfCustomer()
+    eventDisplayName = Text("The event's name, of a GENERIC_EVENT.", "check-in", max_length=100, allow_null=True)
+    uniqueId = Text("Your id of the event; of ENROL and UNENROL the id of the receipt.", "till-7-4711")
+    eventDate = Text("When it happened, in UTC.", "2026-01-09 12:00:12.0", max_length=40)
+    eventProcessedDate = Text("When it was recorded, in UTC.", "2026-01-09 12:00:12.5", max_length=40)
+    periodId = PeriodId(
+        "Id of the period in which it counted, or that was joined, or the first that was left.", allow_null=True
     )
-    targetGroupId = serializers.IntegerField()
-    targetRuleId = serializers.IntegerField()
+    targetGroupId = TargetGroupId()
+    targetRuleId = TargetId()
     targetValue = AmountField(allow_null=True, help_text="What it added to the value; null for ENROL and UNENROL.")
 
 
 class UserAnswer(serializers.Serializer[Any]):
-    userId = serializers.IntegerField()
-    customer = UserCustomer()
-    targetGroups = UserGroup(many=True)
+    userId = NumberOfCustomer()
+    customer = UserCustomer(help_text="The customer, as published.")
+    targetGroups = UserGroup(many=True, help_text="The groups in which the customer is or was.")

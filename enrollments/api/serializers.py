@@ -6,7 +6,17 @@ from typing import Any
 from rest_framework import serializers
 
 from enrollments.enums import Effective
-from targets.fields import AmountField, CustomerIdField, InstantField, ReasonField, StrictSerializer, TextField
+from targets.fields import (
+    AmountField,
+    ChoiceField,
+    CustomerIdField,
+    FlagField,
+    InstantField,
+    ObjectField,
+    ReasonField,
+    StrictSerializer,
+    TextField,
+)
 
 
 class LeaveSerializer(serializers.Serializer[Any]):
@@ -14,7 +24,7 @@ class LeaveSerializer(serializers.Serializer[Any]):
 
     customerId = CustomerIdField(help_text="The customer to unenrol.")
     reason = ReasonField(required=False, allow_null=True, default="", help_text="Why; kept on the receipt.")
-    effective = serializers.ChoiceField(
+    effective = ChoiceField(
         choices=Effective.choices,
         required=False,
         allow_null=True,
@@ -36,25 +46,39 @@ class EnrollSerializer(serializers.Serializer[Any]):
         allow_blank=True,
         default=None,
         max_length=100,
-        help_text="The period to join; else the running.",
+        help_text="The name of the period to join; else the running.",
+        example="Cycle_2",
     )
     initialBalance = AmountField(
         required=False, allow_null=True, default=None, min_value=0, help_text="The milestone's value at this instant."
     )
-    resetStreakStatus = serializers.BooleanField(
-        required=False, allow_null=True, default=False, help_text="Open the next run of a streak."
+    resetStreakStatus = FlagField(
+        required=False, allow_null=True, default=False, help_text="Open the next run of a streak.", example=False
     )
 
 
 class ActivitySerializer(StrictSerializer):
     # Not trimmed: an id is what was sent, and two that differ in a blank are two.
-    eventId = TextField(max_length=200, trim_whitespace=False, help_text="Yours, unique in the brand.")
-    eventName = TextField(max_length=100, trim_whitespace=False, help_text="Which targets count it.")
+    eventId = TextField(
+        max_length=200, trim_whitespace=False, help_text="Your id, unique in the brand.", example="till-7-4711"
+    )
+    eventName = TextField(
+        max_length=100, trim_whitespace=False, help_text="Which targets count it.", example="purchase"
+    )
     customerId = CustomerIdField()
-    occurredAt = InstantField()
-    amount = AmountField(required=False, allow_null=True, default=None)
-    quantity = AmountField(required=False, allow_null=True, default=None)
-    attributes = serializers.DictField(required=False, default=dict)
+    occurredAt = InstantField(help_text="When it happened; not more than 5 minutes ahead.")
+    amount = AmountField(
+        required=False, allow_null=True, default=None, help_text="What was paid; SALES and GROSS_SALES add it up."
+    )
+    quantity = AmountField(
+        required=False, allow_null=True, default=None, help_text="How many; QUANTITY adds it up.", example=3
+    )
+    attributes = ObjectField(
+        required=False,
+        default=dict,
+        help_text="Anything else; `match` and EVENT_ATTRIBUTE of targets look at it.",
+        example={"store": "Pune"},
+    )
 
 
 class ClockSerializer(StrictSerializer):

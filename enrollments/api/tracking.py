@@ -15,8 +15,8 @@ from targets.api.rendering import amount, published_timestamp
 from targets.api.requests import brand_of, validated
 from targets.clock import brand_now
 from targets.enums import Entity
-from targets.errors import CycleNotFound, NoRecord
-from targets.fields import path_id
+from targets.errors import CycleNotFound, ErrorCode, NoRecord
+from targets.fields import QueryIdField, QueryIntegerField, path_id
 from targets.models import Customer, Cycle, Target
 from targets.queries import LARGEST_ID, find_customer, find_target_by_id
 
@@ -27,12 +27,12 @@ PUBLISHED_NAMES = {TrackedKind.ACTIVITY: "ADD_TRANSACTION", TrackedKind.RETURN: 
 class TrackedEventsQuerySerializer(serializers.Serializer[dict[str, object]]):
     """A published query: other parameters change nothing and are passed over."""
 
-    periodId = serializers.IntegerField(required=False, default=None, allow_null=True, help_text="This period only.")
-    limit = serializers.IntegerField(
-        required=False, default=10, min_value=1, max_value=1000, help_text="Events on a page."
+    periodId = QueryIdField("This period only.", 56)
+    limit = QueryIntegerField(
+        required=False, default=10, min_value=1, max_value=1000, help_text="Events on a page.", example=10
     )
-    offset = serializers.IntegerField(
-        required=False, default=0, min_value=0, max_value=2**31 - 1, help_text="Which page; the first is 0."
+    offset = QueryIntegerField(
+        required=False, default=0, min_value=0, max_value=2**31 - 1, help_text="Which page; the first is 0.", example=0
     )
 
 
@@ -42,6 +42,14 @@ class TrackedTargetEventsView(APIView):
     published_shape = True
     is_paginated = True
     required_permissions = {"get": "enrollments.view_participation"}
+    refusals = {
+        "get": (
+            ErrorCode.TARGET_NOT_FOUND,
+            ErrorCode.CUSTOMER_NOT_FOUND,
+            ErrorCode.NO_RECORD,
+            ErrorCode.CYCLE_NOT_FOUND,
+        )
+    }
 
     @extend_schema(
         operation_id="readTrackedTargetEvents",

@@ -12,30 +12,49 @@ from targets.answers import Notice
 from targets.calendar import boundary, last_second
 from targets.enums import EvaluationType, FrequencyType
 from targets.errors import ImpossibleCombination, InvalidInput, WarningCode
-from targets.fields import TextField
+from targets.fields import BoundedLaterField, ChoiceField, FlagField, IntegerField, TextField, list_of
 from targets.operations import PeriodData, regular_periods, unbound_periods
 
 # Published bodies send these for a calendar that is gone through once.
 RECURS_NOT = (None, -1, 0, 1)
 
 
+class DescriptionField(TextField):
+    """Words of the caller on a period, a target or a group."""
+
+    example = "Spring"
+
+    def __init__(self) -> None:
+        super().__init__(
+            required=False,
+            allow_null=True,
+            allow_blank=True,
+            default="",
+            max_length=255,
+            help_text="Your words on it; shown, and nothing else.",
+        )
+
+
 class PeriodDateField(TextField):
-    def __init__(self, help_text: str) -> None:
+    def __init__(self, help_text: str, example: str) -> None:
         super().__init__(
             required=False,
             allow_null=True,
             default=None,
             max_length=40,
             help_text=f"{help_text} Only where the calendar is the same for everybody, and there it is needed.",
+            example=example,
         )
 
 
 class PeriodSerializer(serializers.Serializer[Any]):
-    refCode = TextField(max_length=100)
-    startDate = PeriodDateField("A midnight of the group's zone.")
-    endDate = PeriodDateField("A midnight, or 23:59:59.")
-    description = TextField(required=False, allow_null=True, allow_blank=True, default="", max_length=255)
-    active = serializers.BooleanField(required=False, allow_null=True, default=True)
+    refCode = TextField(max_length=100, help_text="The name of the period, unique in the group.", example="Cycle_1")
+    startDate = PeriodDateField("A midnight of the group's zone.", "2026-01-01T00:00:00")
+    endDate = PeriodDateField("A midnight, or 23:59:59.", "2026-01-31T23:59:59")
+    description = DescriptionField()
+    active = FlagField(
+        required=False, allow_null=True, default=True, help_text="A period cannot be inactive: true, or leave it out."
+    )
 
 
 class PassedOverDateField(TextField):
@@ -46,31 +65,47 @@ class PassedOverDateField(TextField):
             default=None,
             max_length=40,
             help_text="Follows from the periods; a warning says if it differs.",
+            example="2026-01-01",
         )
 
 
 class CalendarFields(serializers.Serializer[Any]):
     """The fields of a target group that say when its periods are. To be inherited."""
 
-    frequencyType = serializers.ChoiceField(
-        choices=FrequencyType.choices, required=False, allow_null=True, default=None, help_text="Without one CUSTOM."
+    frequencyType = ChoiceField(
+        choices=FrequencyType.choices,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The unit of `frequency`; without one CUSTOM.",
+        example="MONTHLY",
     )
-    frequency = serializers.IntegerField(
+    frequency = IntegerField(
         required=False,
         allow_null=True,
         default=None,
         min_value=0,
         max_value=2**31 - 1,
         help_text="How many days, weeks, months, ... (CUSTOM: days) a period is long. If periods are sent, only kept.",
+        example=1,
     )
-    totalPeriods = serializers.IntegerField(
-        required=False, allow_null=True, default=None, help_text="The number of periods."
+    totalPeriods = BoundedLaterField(
+        1,
+        settings.MAX_CYCLES,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The number of periods.",
+        example=5,
     )
-    recurringCycles = serializers.IntegerField(
+    recurringCycles = BoundedLaterField(
+        -1,
+        settings.MAX_CYCLES,
         required=False,
         allow_null=True,
         default=None,
         help_text="A calendar is gone through once: nothing, -1, 0, 1 or the number of periods.",
+        example=1,
     )
     targetCycleStartDate = TextField(
         required=False,
@@ -78,12 +113,14 @@ class CalendarFields(serializers.Serializer[Any]):
         default=None,
         max_length=40,
         help_text="Where the first period starts, if none are sent: a midnight of the group's zone.",
+        example="2026-01-01T00:00:00",
     )
     targetCycleEndDate = PassedOverDateField()
     fromDate = PassedOverDateField()
     toDate = PassedOverDateField()
-    periods = PeriodSerializer(
-        many=True,
+    periods = list_of(
+        PeriodSerializer,
+        max_length=settings.MAX_CYCLES,
         required=False,
         allow_null=True,
         default=list,

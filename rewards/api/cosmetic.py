@@ -5,10 +5,17 @@ from typing import Any
 
 from rest_framework import serializers
 
+from targets.fields import IntegerField
+
 
 def kept() -> Any:
-    return serializers.IntegerField(
-        required=False, allow_null=True, min_value=-(2**63), max_value=2**63 - 1, help_text="Kept and echoed."
+    return IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=-(2**63),
+        max_value=2**63 - 1,
+        help_text="Kept and echoed.",
+        example=4711,
     )
 
 

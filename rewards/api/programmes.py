@@ -6,18 +6,31 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from django.conf import settings
 from rest_framework import serializers
 
-from rewards.api.calendars import CalendarFields, calendar_of, names_of
+from rewards.api.calendars import CalendarFields, DescriptionField, calendar_of, names_of
 from rewards.api.cosmetic import CosmeticFields, cosmetic_of
 from rewards.enums import RewardKind
 from rewards.operations import PeriodReward, RewardData
 from targets.answers import Notice
+from targets.api.match import MatchField
 from targets.enums import Allocation, Entity, EvaluationType, FrequencyType, Kpi, TrackingType
 from targets.errors import InvalidInput
-from targets.fields import AmountField, MatchField, StrictSerializer, TextField
+from targets.fields import (
+    AmountField,
+    ChoiceField,
+    FlagField,
+    IntegerField,
+    ObjectField,
+    StrictSerializer,
+    TextField,
+    list_of,
+)
 from targets.models import Brand
+from targets.models.programme import MAX_LEVELS
 from targets.operations import GroupData, LevelData, TargetData
+from targets.operations.programmes import MAX_LATE_DAYS, MAX_TARGETS
 
 NEUTRAL_EXPRESSIONS = (None, "", "true", True)
 LITERAL_TRUE = {"arity": "literal", "value": "true", "type": "boolean:primitive"}
@@ -26,31 +39,44 @@ LITERAL_TRUE = {"arity": "literal", "value": "true", "type": "boolean:primitive"
 class RewardSerializer(StrictSerializer):
     """What is given, once, for a period or a level."""
 
-    name = TextField(max_length=200)
-    kind = serializers.ChoiceField(choices=RewardKind.choices)
-    value = AmountField(required=False, allow_null=True, default=None, help_text="POINTS need one; greater than 0.")
-    payload = serializers.DictField(
-        required=False, default=dict, help_text="Anything the receiving system needs, up to 10,000 characters of JSON."
+    name = TextField(max_length=200, help_text="What the reward is called.", example="100 points")
+    kind = ChoiceField(choices=RewardKind.choices, help_text="Which of your systems gives it.")
+    value = AmountField(
+        required=False, allow_null=True, default=None, help_text="POINTS need one; greater than 0.", example=100
+    )
+    payload = ObjectField(
+        required=False,
+        default=dict,
+        help_text="Anything the receiving system needs, up to 10,000 characters of JSON.",
+        example={"series": 4711},
     )
 
 
 class PeriodRewardSerializer(StrictSerializer):
     """What is given in one period instead of the target's reward."""
 
-    refCode = TextField(max_length=100, help_text="Of the period.")
-    reward = RewardSerializer()
+    refCode = TextField(max_length=100, help_text="The name of the period.", example="Cycle_3")
+    reward = RewardSerializer(help_text="What is given in it.")
 
 
 class DefaultValueSerializer(serializers.Serializer[Any]):
-    defaultValue = AmountField()
+    defaultValue = AmountField(help_text="What is to be reached; greater than 0.", example=500)
 
 
 class TargetSerializer(CosmeticFields):
-    name = TextField(max_length=200)
-    description = TextField(required=False, allow_null=True, allow_blank=True, default="", max_length=255)
-    active = serializers.BooleanField(required=False, allow_null=True, default=True)
-    targetEntity = TextField(max_length=32, help_text=f"One of {', '.join(Entity.values)}.")
-    targetType = TextField(max_length=32, help_text=f"One of {', '.join(Kpi.values)}.")
+    name = TextField(max_length=200, help_text="Unique in the brand.", example="Spend")
+    description = DescriptionField()
+    active = FlagField(
+        required=False, allow_null=True, default=True, help_text="Whether it can be used from the start."
+    )
+    targetEntity = TextField(
+        max_length=32,
+        help_text=f"What an activity stands for: one of {', '.join(Entity.values)}.",
+        example="TRANSACTION",
+    )
+    targetType = TextField(
+        max_length=32, help_text=f"What is added up: one of {', '.join(Kpi.values)}.", example="SALES"
+    )
     eventName = TextField(
         required=False,
         allow_null=True,
@@ -58,6 +84,7 @@ class TargetSerializer(CosmeticFields):
         default="",
         max_length=100,
         help_text="Counts activities of this name; without one, of any.",
+        example="purchase",
     )
     attributeName = TextField(
         required=False,
@@ -67,15 +94,24 @@ class TargetSerializer(CosmeticFields):
         max_length=100,
         trim_whitespace=False,
         help_text="Of EVENT_ATTRIBUTE: the attribute whose numbers are added up.",
+        example="steps",
     )
     match = MatchField(required=False, allow_null=True, default=None)
-    defaultValues = DefaultValueSerializer(many=True, help_text="One for each period, or one for all.")
-    rewardAllocationType = serializers.ChoiceField(
-        choices=Allocation.choices, required=False, default=Allocation.IMMEDIATE
+    defaultValues = list_of(
+        DefaultValueSerializer, max_length=settings.MAX_CYCLES, help_text="One for each period, or one for all."
     )
-    reward = RewardSerializer(required=False, allow_null=True, default=None)
-    periodRewards = PeriodRewardSerializer(
-        many=True,
+    rewardAllocationType = ChoiceField(
+        choices=Allocation.choices,
+        required=False,
+        default=Allocation.IMMEDIATE,
+        help_text="When the reward is given: as soon as the value is reached, or when the period closes.",
+    )
+    reward = RewardSerializer(
+        required=False, allow_null=True, default=None, help_text="What is given in each period, once."
+    )
+    periodRewards = list_of(
+        PeriodRewardSerializer,
+        max_length=settings.MAX_CYCLES,
         required=False,
         allow_null=True,
         default=list,
@@ -84,31 +120,66 @@ class TargetSerializer(CosmeticFields):
 
 
 class LevelSerializer(serializers.Serializer[Any]):
-    name = TextField(max_length=200)
-    targetCountOfSequence = serializers.IntegerField(min_value=1, max_value=10_000)
-    reward = RewardSerializer(required=False, allow_null=True, default=None)
+    name = TextField(max_length=200, help_text="Unique in the brand.", example="Silver")
+    targetCountOfSequence = IntegerField(
+        min_value=1, max_value=10_000, help_text="How many periods in a row reach the level.", example=3
+    )
+    reward = RewardSerializer(
+        required=False, allow_null=True, default=None, help_text="What is given when the level is reached."
+    )
 
 
 class TargetGroupSerializer(CalendarFields, CosmeticFields):
     """A published body. Other fields are passed over; those that would change who is tracked are refused."""
 
-    name = TextField(max_length=200)
-    description = TextField(required=False, allow_null=True, allow_blank=True, default="", max_length=255)
-    active = serializers.BooleanField(required=False, allow_null=True, default=True)
-    trackingType = TextField(max_length=32, help_text=f"One of {', '.join(TrackingType.values)}.")
-    targetEvaluationType = TextField(max_length=32, help_text=f"One of {', '.join(EvaluationType.values)}.")
+    name = TextField(max_length=200, help_text="Unique in the brand.", example="ABC")
+    description = DescriptionField()
+    active = FlagField(
+        required=False, allow_null=True, default=True, help_text="Whether it can be used from the start."
+    )
+    trackingType = TextField(max_length=32, help_text=f"One of {', '.join(TrackingType.values)}.", example="DEFAULT")
+    targetEvaluationType = TextField(
+        max_length=32,
+        help_text=f"Whose calendar the periods are of: one of {', '.join(EvaluationType.values)}.",
+        example="FIXED_CALENDAR_WINDOW",
+    )
     timeZoneName = TextField(
-        required=False, allow_null=True, default=None, max_length=64, help_text="IANA; without one the brand's."
+        required=False,
+        allow_null=True,
+        default=None,
+        max_length=64,
+        help_text="IANA; without one the brand's.",
+        example="Europe/Berlin",
     )
-    preferredTillId = serializers.IntegerField(
-        required=False, allow_null=True, default=None, min_value=-(2**63), max_value=2**63 - 1
+    preferredTillId = IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=-(2**63),
+        max_value=2**63 - 1,
+        help_text="Kept and echoed.",
+        example=4711,
     )
-    targets = TargetSerializer(many=True)
-    streaks = LevelSerializer(many=True, required=False, allow_null=True, default=list)
-    lateDays = serializers.IntegerField(
-        required=False, default=0, min_value=0, max_value=366, help_text="Days in which an ended period accepts."
+    targets = list_of(TargetSerializer, max_length=MAX_TARGETS, help_text="What is to be reached.")
+    streaks = list_of(
+        LevelSerializer,
+        required=False,
+        allow_null=True,
+        default=list,
+        max_length=MAX_LEVELS,
+        help_text="The levels of a streak, lowest first.",
     )
-    countsBeforeEnrolment = serializers.BooleanField(required=False, default=True)
+    lateDays = IntegerField(
+        required=False,
+        default=0,
+        min_value=0,
+        max_value=MAX_LATE_DAYS,
+        help_text="For how many days an ended period takes late activities.",
+        example=2,
+    )
+    countsBeforeEnrolment = FlagField(
+        required=False, default=True, help_text="Whether activities of the period before the enrolment count."
+    )
 
 
 @dataclass(frozen=True)

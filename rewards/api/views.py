@@ -1,6 +1,6 @@
 """Defining programmes and reading what was given, over HTTP."""
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -15,18 +15,67 @@ from targets.api.feeds import FeedQuerySerializer, read_feed
 from targets.api.requests import brand_of, request_id_of, validated
 from targets.clock import brand_now
 from targets.enums import Source
-from targets.fields import path_id
+from targets.errors import ErrorCode
+from targets.fields import QueryFlagField, path_id
 from targets.models import TargetGroup
 from targets.queries import find_target_group
+
+MILESTONE = OpenApiExample(
+    "A milestone of five months",
+    {
+        "name": "ABC",
+        "trackingType": "DEFAULT",
+        "targetEvaluationType": "FIXED_CALENDAR_WINDOW",
+        "timeZoneName": "Europe/Berlin",
+        "frequencyType": "MONTHLY",
+        "frequency": 1,
+        "totalPeriods": 5,
+        "targetCycleStartDate": "2026-01-01T00:00:00",
+        "targets": [
+            {
+                "name": "Spend",
+                "targetEntity": "TRANSACTION",
+                "targetType": "SALES",
+                "eventName": "purchase",
+                "defaultValues": [{"defaultValue": 500}],
+                "rewardAllocationType": "PERIOD_END",
+                "reward": {"name": "100 points", "kind": "POINTS", "value": 100},
+            }
+        ],
+    },
+    request_only=True,
+)
+STREAK = OpenApiExample(
+    "A streak of two periods",
+    {
+        "name": "Two in a row",
+        "trackingType": "STREAKS",
+        "targetEvaluationType": "FIXED_CALENDAR_WINDOW",
+        "periods": [
+            {"refCode": "January", "startDate": "2026-01-01T00:00:00", "endDate": "2026-01-31T23:59:59"},
+            {"refCode": "February", "startDate": "2026-02-01T00:00:00", "endDate": "2026-02-28T23:59:59"},
+        ],
+        "targets": [
+            {
+                "name": "Visits",
+                "targetEntity": "TRANSACTION",
+                "targetType": "VISIT",
+                "defaultValues": [{"defaultValue": 1}, {"defaultValue": 2}],
+            }
+        ],
+        "streaks": [
+            {"name": "Silver", "targetCountOfSequence": 2, "reward": {"name": "Silver", "kind": "BADGE"}},
+        ],
+    },
+    request_only=True,
+)
 
 
 class GroupsQuerySerializer(serializers.Serializer[dict[str, object]]):
     """A published query: other parameters change nothing and are passed over."""
 
-    includePeriods = serializers.BooleanField(
-        required=False, default=False, help_text="Without them `periods` is null."
-    )
-    includeOnlyActive = serializers.BooleanField(required=False, default=False, help_text="No inactive groups.")
+    includePeriods = QueryFlagField(required=False, default=False, help_text="Without them `periods` is null.")
+    includeOnlyActive = QueryFlagField(required=False, default=False, help_text="No inactive groups.")
 
 
 class TargetGroupsView(APIView):
@@ -34,6 +83,7 @@ class TargetGroupsView(APIView):
 
     published_shape = True
     required_permissions = {"get": "targets.view_targetgroup", "post": "targets.add_targetgroup"}
+    refusals = {"post": (ErrorCode.NAME_TAKEN, ErrorCode.IMPOSSIBLE_COMBINATION)}
 
     @extend_schema(
         operation_id="listTargetGroups",
@@ -49,7 +99,12 @@ class TargetGroupsView(APIView):
             groups = groups.filter(is_active=True)
         return Answer(groups_json(groups, brand_now(brand), include_periods=query["includePeriods"]))
 
-    @extend_schema(operation_id="createTargetGroup", request=TargetGroupSerializer, responses={201: TargetGroupAnswer})
+    @extend_schema(
+        operation_id="createTargetGroup",
+        examples=[MILESTONE, STREAK],
+        request=TargetGroupSerializer,
+        responses={201: TargetGroupAnswer},
+    )
     def post(self, request: Request) -> Answer:
         """Define a group with its periods, targets, streak levels and rewards, in one call."""
         brand = brand_of(request)
@@ -75,6 +130,7 @@ class TargetGroupView(APIView):
 
     published_shape = True
     required_permissions = {"get": "targets.view_targetgroup"}
+    refusals = {"get": (ErrorCode.TARGET_GROUP_NOT_FOUND,)}
 
     @extend_schema(operation_id="readTargetGroup", responses={200: TargetGroupAnswer})
     def get(self, request: Request, group_id: str) -> Answer:
@@ -88,6 +144,7 @@ class TargetPeriodsView(APIView):
 
     published_shape = True
     required_permissions = {"get": "targets.view_targetgroup"}
+    refusals = {"get": (ErrorCode.TARGET_GROUP_NOT_FOUND,)}
 
     @extend_schema(operation_id="listTargetPeriods", responses={200: DatedPeriodAnswer(many=True)})
     def get(self, request: Request, group_id: str) -> Answer:
@@ -100,6 +157,7 @@ class TargetsView(APIView):
 
     published_shape = True
     required_permissions = {"get": "targets.view_targetgroup"}
+    refusals = {"get": (ErrorCode.TARGET_GROUP_NOT_FOUND,)}
 
     @extend_schema(operation_id="listTargets", responses={200: TargetAnswer(many=True)})
     def get(self, request: Request, group_id: str) -> Answer:

@@ -5,14 +5,16 @@ from typing import Any
 
 from django.conf import settings
 from django.core.validators import validate_email
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from targets.answers import Answer
 from targets.api.requests import body_of, brand_of, validated
+from targets.api.shapes import Number, NumberOfCustomer, Object, Word
 from targets.enums import RegisterOutcome
+from targets.errors import ErrorCode
 from targets.fields import CustomerIdField, StrictSerializer, TextField, path_id
 from targets.models import Customer
 from targets.operations import MOST_CUSTOMERS, CustomerData, put_customer, put_customers
@@ -23,11 +25,36 @@ class CustomerSerializer(StrictSerializer):
     """What is known of a customer. What is not sent is empty afterwards."""
 
     customerId = CustomerIdField(required=False, help_text="As in the path; may be left out.")
-    externalId = TextField(required=False, default="", allow_blank=True, max_length=100)
-    firstName = TextField(required=False, default="", allow_blank=True, max_length=100)
-    lastName = TextField(required=False, default="", allow_blank=True, max_length=100)
-    email = TextField(required=False, default="", allow_blank=True, max_length=254)
-    mobile = TextField(required=False, default="", allow_blank=True, max_length=32)
+    externalId = TextField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=100,
+        help_text="Your other id of the customer.",
+        example="C-17",
+    )
+    firstName = TextField(
+        required=False, default="", allow_blank=True, max_length=100, help_text="First name.", example="Ada"
+    )
+    lastName = TextField(
+        required=False, default="", allow_blank=True, max_length=100, help_text="Last name.", example="Noor"
+    )
+    email = TextField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=254,
+        help_text="E-mail address, or empty.",
+        example="ada@example.com",
+    )
+    mobile = TextField(
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=32,
+        help_text="Mobile number, in whatever form.",
+        example="+49 30 123456",
+    )
 
     def validate_email(self, address: str) -> str:
         # Not a validator of the field: the schema would claim that the empty default is an address.
@@ -44,26 +71,30 @@ class RegisteredCustomerSerializer(CustomerSerializer):
 
 class CustomersSerializer(StrictSerializer):
     customers: serializers.ListSerializer[Any] = serializers.ListSerializer(
-        child=RegisteredCustomerSerializer(), min_length=1, max_length=MOST_CUSTOMERS
+        child=RegisteredCustomerSerializer(),
+        min_length=1,
+        max_length=MOST_CUSTOMERS,
+        help_text="Customers, as of `PUT`.",
     )
 
 
 class RegisteredAnswer(serializers.Serializer[Any]):
-    customerId = serializers.IntegerField()
-    outcome = serializers.ChoiceField(choices=RegisterOutcome.choices)
+    customerId = NumberOfCustomer()
+    outcome = Word(RegisterOutcome.choices, "What became of the customer.")
 
 
 class CustomersAnswer(serializers.Serializer[Any]):
     """What became of each customer, in the order in which they were sent."""
 
-    totals = serializers.DictField(child=serializers.IntegerField(), help_text="How often each outcome came up.")
-    results = RegisteredAnswer(many=True)
+    totals = Object("How often each outcome came up.", {"created": 1}, child=Number("How often.", 1))
+    results = RegisteredAnswer(many=True, help_text="One for each customer, in the same order.")
 
 
 class CustomerView(APIView):
     """One customer, by the brand's own number."""
 
     required_permissions = {"get": "targets.view_customer", "put": "targets.change_customer"}
+    refusals = {"get": (ErrorCode.CUSTOMER_NOT_FOUND,), "put": (ErrorCode.CUSTOMER_ERASED,)}
 
     @extend_schema(operation_id="readCustomer", responses={200: CustomerSerializer})
     def get(self, request: Request, customer_id: str) -> Answer:
@@ -72,6 +103,11 @@ class CustomerView(APIView):
 
     @extend_schema(
         operation_id="putCustomer",
+        examples=[
+            OpenApiExample(
+                "Ada", {"firstName": "Ada", "lastName": "Noor", "email": "ada@example.com"}, request_only=True
+            )
+        ],
         request=CustomerSerializer,
         responses={200: CustomerSerializer, 201: CustomerSerializer},
     )
@@ -97,9 +133,21 @@ class CustomersView(APIView):
     """Many customers at once."""
 
     required_permissions = {"post": "targets.change_customer"}
+    refusals = {"post": (ErrorCode.CUSTOMER_ERASED,)}
     max_body_bytes = settings.MAX_BULK_BODY_BYTES
 
-    @extend_schema(operation_id="putCustomers", request=CustomersSerializer, responses={200: CustomersAnswer})
+    @extend_schema(
+        operation_id="putCustomers",
+        examples=[
+            OpenApiExample(
+                "Two customers",
+                {"customers": [{"customerId": 1, "lastName": "Noor"}, {"customerId": "2"}]},
+                request_only=True,
+            )
+        ],
+        request=CustomersSerializer,
+        responses={200: CustomersAnswer},
+    )
     def post(self, request: Request) -> Answer:
         """Register up to 10,000 customers, or replace what is known of them: all, or none where any is wrong."""
         sent = validated(CustomersSerializer, body_of(request))["customers"]

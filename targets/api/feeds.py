@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, Q, QuerySet
-from rest_framework import serializers
 
 from targets.errors import InvalidInput
 from targets.feeds import FeedHorizon
-from targets.fields import StrictSerializer
+from targets.fields import QueryIntegerField, StrictSerializer, TextField
 
 Row = TypeVar("Row", bound=Model)
 
@@ -22,14 +21,17 @@ MOST_ROWS = 1000
 class FeedQuerySerializer(StrictSerializer):
     """The query of a feed."""
 
-    after = serializers.CharField(
+    after = TextField(
         required=False,
         default="",
         allow_blank=True,
         max_length=100,
         help_text="`next` of the page before; nothing: from the beginning.",
+        example="",
     )
-    limit = serializers.IntegerField(required=False, default=100, min_value=1, max_value=MOST_ROWS)
+    limit = QueryIntegerField(
+        required=False, default=100, min_value=1, max_value=MOST_ROWS, help_text="Rows on a page.", example=100
+    )
 
 
 @dataclass(frozen=True)

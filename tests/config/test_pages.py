@@ -13,16 +13,21 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from targets.answers import Answer
+from targets.errors import ErrorCode
+from targets.fields import TextField
 
 ELSEWHERE = re.compile(r"""(?:src|href)=["'](?:https?:)?//""")
 
 
 class Thing(serializers.Serializer):
-    name = serializers.CharField()
+    name = TextField(max_length=10, help_text="Its name.", example="A")
 
 
 class ThingsView(APIView):
+    """Things."""
+
     required_permissions = {"get": "targets.view_targetgroup"}
+    refusals = {"get": (ErrorCode.NAME_TAKEN,)}
 
     @extend_schema(responses=Thing(many=True))
     def get(self, request: Request) -> Response:
@@ -71,14 +76,16 @@ def test_schema_wraps_answers_and_documents_refusals_of_canonical_paths():
     operation = document["paths"]["/v3/things"]["get"]
     assert operation["tags"] == ["things"]
     assert operation["security"] == [{"oauth2": []}, {"publishedToken": []}, {"basic": []}]
-    assert sorted(operation["responses"]) == ["200", "400", "401", "403", "404", "409"]
+    assert sorted(operation["responses"]) == ["200", "400", "401", "403", "405", "409", "429", "500", "503"]
     envelope = operation["responses"]["200"]["content"]["application/json"]["schema"]
     assert envelope["properties"]["data"] == {
+        "description": "What was asked for.",
         "type": "array",
         "items": {"$ref": "#/components/schemas/Thing"},
     }
-    refusal = operation["responses"]["409"]["content"]["application/json"]["schema"]
-    assert refusal == {"$ref": "#/components/schemas/Refusal"}
+    assert operation["responses"]["403"] == {"$ref": "#/components/responses/NotPermitted"}
+    refusal = operation["responses"]["409"]["content"]["application/json"]
+    assert list(refusal["examples"]) == ["310069"]
 
 
 def test_error_pages_are_simple():

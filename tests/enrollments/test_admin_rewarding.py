@@ -181,7 +181,7 @@ def test_programme_of_customers_own_calendars_gives_its_cycles_rewards_too():
 
 REFUSED = {
     "points without a number": ({"value": ""}, "Say how many points."),
-    "value that is no number": ({"value": "much"}, "A valid number is required."),
+    "value that is no number": ({"value": "much"}, "A number is expected, such as 49.95."),
     "no name": ({"name": ""}, "Give the reward a name: it is kept on whatever is given."),
     "unheard-of kind": ({"kind": "CAR"}, "Select a valid choice. CAR is not one of the available choices."),
     "NUL in the payload": (

@@ -107,8 +107,8 @@ def test_instants_are_in_the_zone_of_the_programme(support):
     [
         ("", "Say why: the reason is kept on the receipt."),
         ("  ", "Say why: the reason is kept on the receipt."),
-        ("x" * 501, "Ensure this field has no more than 500 characters."),
-        ("one\x07two", "The text has a control character."),
+        ("x" * 501, "The text is longer than 500 characters."),
+        ("one\x07two", "The text has a control character: take it out."),
     ],
 )
 def test_unusable_reason_changes_nothing_and_says_so(support, reason, message):

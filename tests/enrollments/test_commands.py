@@ -169,7 +169,7 @@ def test_inactive_group_needs_the_explicit_flag(target, customers):
         (["--customer", "x"], "--customer: 'x' is no customer id, an integer from 1 to 9223372036854775807."),
         (["--customer", "0"], "--customer: '0' is no customer id"),
         (["--file=/nowhere.csv"], "Cannot read /nowhere.csv: "),
-        (["--customer", "1", "--reason", "x" * 501], "--reason: Ensure this field has no more than 500 characters."),
+        (["--customer", "1", "--reason", "x" * 501], "--reason: The text is longer than 500 characters."),
     ],
 )
 def test_unusable_arguments_do_nothing(target, customers, arguments, message):

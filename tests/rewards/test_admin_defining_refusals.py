@@ -29,7 +29,7 @@ MILESTONE_REFUSED = [
     ({"name": ""}, "name", REQUIRED),
     ({"brand": ""}, "brand", REQUIRED),
     ({"brand": "999"}, "brand", "Select a valid choice. That choice is not one of the available choices."),
-    ({"name": "A\u0007"}, "name", "The text has a control character."),
+    ({"name": "A\u0007"}, "name", "The text has a control character: take it out."),
     (
         {"time_zone": "Mars/Olympus"},
         "time_zone",
@@ -41,9 +41,9 @@ MILESTONE_REFUSED = [
     ({"cycle_count": "101"}, "cycle_count", "Ensure this value is less than or equal to 100."),
     ({"late_days": "367"}, "late_days", "Ensure this value is less than or equal to 366."),
     ({"target-0-name": ""}, "target-0-name", REQUIRED),
-    ({"target-0-value": "much"}, "target-0-value", "A valid number is required."),
+    ({"target-0-value": "much"}, "target-0-value", "A number is expected, such as 49.95."),
     ({"target-0-value": "0"}, "target-0-value", "Ensure this value is greater than or equal to 0.001."),
-    ({"target-0-value": "0.0001"}, "target-0-value", "Ensure that there are no more than 3 decimal places."),
+    ({"target-0-value": "0.0001"}, "target-0-value", "At most 3 digits may follow the point."),
     ({"target-0-reward-name": ""}, "target-0-reward-name", "Give the reward a name: it is kept on whatever is given."),
     (
         {"target-0-reward-kind": ""},

@@ -198,7 +198,7 @@ def test_calls_are_in_the_openapi_document(client):
 
     assert [
         paths[path]["get"]["operationId"]
-        for path in (LIST, *(each.format("{group_id}") for each in (PERIODS, TARGETS)))
+        for path in (LIST, *(each.format("{targetGroupId}") for each in (PERIODS, TARGETS)))
     ] == [
         "listTargetGroups",
         "listTargetPeriods",

@@ -64,7 +64,7 @@ def test_text_says_user_password_and_what_to_send():
         (["acme"], "There is a brand 'acme' already."),
         (["Other", "--api-user", "acme-api"], "There is a user 'acme-api' already: name another with --api-user."),
         (["Other", "--time-zone", "Mars"], "'Mars' is not an IANA time zone such as Europe/Berlin or Asia/Kolkata."),
-        ([""], "The name of the brand: This field may not be blank."),
+        ([""], "The name of the brand: The text may not be empty."),
     ],
 )
 def test_unusable_arguments_are_refused_with_exit_code_2_and_make_nothing(arguments, message):

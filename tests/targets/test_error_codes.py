@@ -17,6 +17,6 @@ def test_page_of_error_codes_is_what_the_code_says():
 
 
 def test_no_code_means_two_things():
-    codes = [each.value.code for each in ErrorCode] + [each.value[0] for each in WarningCode]
+    codes = [each.value.code for each in ErrorCode] + [each.value.code for each in WarningCode]
 
     assert len(codes) == len(set(codes))

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from targets.errors import ErrorCode, WarningCode
+from targets.errors import Caution, ErrorCode, Refusal, WarningCode
 
 HEAD = """# Error codes
 
@@ -15,25 +15,22 @@ When several apply, the first in this order is answered: 401, 403, 300004, 31001
 310119, then 310019. Milestreak answers 409 for 310126, where the published service answers 500.
 
 ## Errors
-
-| Code | HTTP | Meaning |
-|---:|---:|---|
 """
 WARNINGS = """
 ## Warnings
 
 They come beside the data of a success.
-
-| Code | Meaning |
-|---:|---|
 """
 
 
 class Command(BaseCommand):
-    help = "Print every error and warning code of the API as Markdown."
+    help = "Print every error and warning code of the API as Markdown, with cause and remedy."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        errors = [each.value for each in ErrorCode]
-        lines = [f"| {each.code} | {each.status} | {each.meaning} |\n" for each in errors]
-        warnings = [f"| {code} | {meaning} |\n" for code, meaning in (each.value for each in WarningCode)]
-        self.stdout.write(HEAD + "".join(lines) + WARNINGS + "".join(warnings), ending="")
+        errors = [section(each.value, f"{each.value.code} (HTTP {each.value.status})") for each in ErrorCode]
+        warnings = [section(each.value, str(each.value.code)) for each in WarningCode]
+        self.stdout.write(f"{HEAD}{''.join(errors)}{WARNINGS}{''.join(warnings)}", ending="")
+
+
+def section(entry: Refusal | Caution, title: str) -> str:
+    return f"\n### {title}\n\n{entry.meaning}\n\n- **Cause**: {entry.cause}\n- **Remedy**: {entry.remedy}\n"

@@ -1,0 +1,63 @@
+"""The examples of the OpenAPI document are carried out, and the answers are what the document says."""
+
+import jsonschema
+import pytest
+import simplejson
+
+from tests.contract.conftest import Scene, record
+from tests.contract.test_document import OPERATIONS, resolved
+
+TARGET = "/v3/targetGroups/{targetGroupId}/targets/{targetId}"
+
+
+def out(scene: Scene) -> None:
+    """He is not enrolled any more, so that he can be enrolled."""
+    assert scene.site.post(scene.path(f"{TARGET}/unEnroll"), record())[0] == 200
+
+
+def leaving(scene: Scene) -> None:
+    """He leaves at the end of the period, which can be cancelled."""
+    assert scene.site.post(scene.path(f"{TARGET}/unEnroll"), record(effective="endOfCycle"))[0] == 200
+
+
+BEFORE = {"enroll": out, "unEnrollCancel": leaving}
+CALLS = [
+    pytest.param(name, operation, example, id=f"{name}-{title}")
+    for name, operation in OPERATIONS.items()
+    for title, example in operation.get("requestBody", {"content": {"application/json": {"examples": {"": None}}}})[
+        "content"
+    ]["application/json"]["examples"].items()
+]
+
+
+@pytest.mark.parametrize(("name", "operation", "example"), CALLS)
+def test_example_is_carried_out_and_answered_as_described(scene, name, operation, example):
+    BEFORE.get(name, lambda scene: None)(scene)
+    body = simplejson.dumps(example["value"]) if example else ""
+
+    response = scene.site.client.generic(
+        operation["method"].upper(), scene.path(operation["path"]), body, "application/json"
+    )
+
+    assert response.status_code in (200, 201), response.content
+    schema = operation["responses"][str(response.status_code)]["content"]["application/json"]["schema"]
+    jsonschema.Draft202012Validator(resolved(schema)).validate(simplejson.loads(response.content))
+
+
+def test_every_parameter_example_is_accepted(scene):
+    refused = []
+    for operation in OPERATIONS.values():
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "query" and parameter["name"] != "after":
+                own = {"periodId": period_of(scene), "targetRuleId": scene.ids["targetId"]}
+                value = own.get(parameter["name"], parameter["schema"]["examples"][0])
+                path = f"{scene.path(operation['path'])}?{parameter['name']}={str(value).lower()}"
+                status, _ = scene.site.get(path)
+                refused += [] if status == 200 else [(path, status)]
+
+    assert refused == []
+
+
+def period_of(scene: Scene) -> int:
+    path = scene.path("/v3/targetGroups/{targetGroupId}/targetPeriods")
+    return scene.site.get(path)[1]["data"][0]["id"]
