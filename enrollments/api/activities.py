@@ -12,7 +12,7 @@ from enrollments.api.schema import RecordedAnswer
 from enrollments.api.serializers import ActivitySerializer
 from enrollments.operations import ActivityData, Recorded, record_activity
 from targets.answers import Answer
-from targets.api.requests import brand_of
+from targets.api.requests import brand_of, charge
 from targets.clock import run_at_now
 from targets.models import Brand, Cycle
 
@@ -52,6 +52,7 @@ class ActivitiesView(APIView):
         serializer.is_valid(raise_exception=True)
         brand = brand_of(request)
         items = [serializer.validated_data] if is_one else serializer.validated_data
+        charge(request, records=len(items), per_unit=1)  # each is a transaction of its own
         recorded = [_record(brand, item) for item in items]
         period_ids = _period_ids(recorded)
         answers = [recorded_json(each, period_ids) for each in recorded]

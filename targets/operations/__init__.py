@@ -14,6 +14,7 @@ from targets.operations.programmes import (
     regular_periods,
     unbound_periods,
 )
+from targets.operations.quota import Taken, take_units
 
 __all__ = [
     "MAX_LATE_DAYS",
@@ -27,6 +28,7 @@ __all__ = [
     "LevelData",
     "PeriodData",
     "Programme",
+    "Taken",
     "TargetData",
     "create_brand",
     "create_target_group",
@@ -35,5 +37,6 @@ __all__ = [
     "record_change",
     "refuse_target_group",
     "regular_periods",
+    "take_units",
     "unbound_periods",
 ]
