@@ -57,8 +57,8 @@ class Leases:
         quota = quota_of(api_user)
         if quota == 0:
             return 0
-        lease = self._leases.get(api_user.pk)
-        if lease is None or lease.quota != quota:  # somebody has changed it
+        lease = self._leases.setdefault(api_user.pk, Lease(quota))
+        if lease.quota != quota:  # somebody has changed it
             lease = self._leases[api_user.pk] = Lease(quota)
         with lease.lock:
             return self._spend(lease, api_user.pk, units, at)

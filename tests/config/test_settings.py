@@ -16,3 +16,10 @@ def test_hosts_with_spaces_between_them_are_taken():
     result = deploy_check.check(ALLOWED_HOSTS="example.org, example.com")
 
     assert (result.returncode, result.stdout) == (0, "System check identified no issues (0 silenced).\n")
+
+
+def test_quota_below_zero_stops_the_start():
+    result = deploy_check.check(REQUESTS_PER_MINUTE="-1")
+
+    assert result.returncode == 1
+    assert "REQUESTS_PER_MINUTE is from 0" in result.stderr
