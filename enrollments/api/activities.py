@@ -12,7 +12,8 @@ from enrollments.api.schema import RecordedAnswer
 from enrollments.api.serializers import ActivitySerializer
 from enrollments.operations import ActivityData, Recorded, record_activity
 from targets.answers import Answer
-from targets.api.requests import brand_of, charge
+from targets.api.requests import brand_of
+from targets.api.weighing import weighs
 from targets.clock import run_at_now
 from targets.models import Brand, Cycle
 
@@ -41,6 +42,7 @@ class ActivitiesView(APIView):
             )
         },
     )
+    @weighs(records_per_unit=1)  # each is a transaction of its own
     def post(self, request: Request) -> Answer:
         """Record activities. Each is a transaction of its own, so sending a batch again is safe."""
         is_one = isinstance(request.data, Mapping)
@@ -52,7 +54,6 @@ class ActivitiesView(APIView):
         serializer.is_valid(raise_exception=True)
         brand = brand_of(request)
         items = [serializer.validated_data] if is_one else serializer.validated_data
-        charge(request, records=len(items), per_unit=1)  # each is a transaction of its own
         recorded = [_record(brand, item) for item in items]
         period_ids = _period_ids(recorded)
         answers = [recorded_json(each, period_ids) for each in recorded]

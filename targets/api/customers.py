@@ -11,7 +11,8 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from targets.answers import Answer
-from targets.api.requests import RECORDS_PER_UNIT, body_of, brand_of, charge, validated
+from targets.api.requests import body_of, brand_of, validated
+from targets.api.weighing import SET_BASED, weighs
 from targets.enums import RegisterOutcome
 from targets.fields import CustomerIdField, StrictSerializer, TextField, path_id
 from targets.models import Customer
@@ -100,10 +101,10 @@ class CustomersView(APIView):
     max_body_bytes = settings.MAX_BULK_BODY_BYTES
 
     @extend_schema(operation_id="putCustomers", request=CustomersSerializer, responses={200: CustomersAnswer})
+    @weighs("customers", records_per_unit=SET_BASED)
     def post(self, request: Request) -> Answer:
         """Register up to 10,000 customers, or replace what is known of them: all, or none where any is wrong."""
         sent = validated(CustomersSerializer, body_of(request))["customers"]
-        charge(request, records=len(sent), per_unit=RECORDS_PER_UNIT)
         outcomes = put_customers(
             brand=brand_of(request),
             customers=[

@@ -1,18 +1,11 @@
 """What every view asks of its request."""
 
-from math import ceil
 from typing import Any
 
-from django.utils import timezone
-from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
 
-from targets import quota
 from targets.errors import InvalidInput
 from targets.models import Brand
-
-# Of records that are written set by set, ten cost about what a call costs.
-RECORDS_PER_UNIT = 10
 
 
 def brand_of(request: Request) -> Brand:
@@ -41,15 +34,3 @@ def validated(serializer_class: Any, data: Any) -> dict[str, Any]:
     serializer.is_valid(raise_exception=True)
     values: dict[str, Any] = serializer.validated_data
     return values
-
-
-def charge(request: Request, *, records: int, per_unit: int) -> None:
-    """Pay for a bulk call: a unit for each `per_unit` records, rounded up. The first was paid before it was read.
-
-    Raises `Throttled` where the client has nothing left; call it before anything is changed.
-    """
-    if units := ceil(records / per_unit) - 1:
-        # The real time: that of a sandbox stands still.
-        seconds = quota.leases.spend(request.auth, units=units, at=timezone.now())  # type: ignore[arg-type]  # see above
-        if seconds:
-            raise Throttled(seconds)

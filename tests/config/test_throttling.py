@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from targets import quota
 from targets.models import ApiUser, Customer, QuotaUse
@@ -145,3 +145,20 @@ def test_lost_database_is_answered_503_and_not_429(limited, monkeypatch):
 
     assert (response.status_code, response["Retry-After"]) == (503, "2")
     assert response.json()["errors"][0]["code"] == 5030
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("headers", [{}, {"HTTP_IDEMPOTENCY_KEY": "k"}])
+def test_quota_is_never_taken_inside_a_transaction_which_would_keep_its_row_locked(limited, monkeypatch, headers):
+    site, inside = limited(1000), []
+    take_units = quota.take_units
+
+    def watched(**details):
+        inside.append(connection.in_atomic_block)
+        return take_units(**details)
+
+    monkeypatch.setattr("targets.quota.take_units", watched)
+    customers = [{"customerId": n} for n in range(1, 500)]
+    response = site.client.post("/v3/customers/bulk", {"customers": customers}, **headers)
+
+    assert (response.status_code, inside) == (200, [False, False])
