@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 from typing import Any
 
 import simplejson
@@ -31,6 +32,7 @@ ERROR_OF_STATUS = {
     405: ErrorCode.METHOD_NOT_ALLOWED,
     413: ErrorCode.BODY_TOO_LARGE,
     415: ErrorCode.UNSUPPORTED_MEDIA_TYPE,
+    429: ErrorCode.TOO_MANY_REQUESTS,
     503: ErrorCode.UNAVAILABLE,
 }
 
@@ -167,7 +169,7 @@ def failure_of_framework(exc: exceptions.APIException) -> Failure:
     if auth_header := getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = auth_header
     if wait := getattr(exc, "wait", None):
-        headers["Retry-After"] = str(int(wait))
+        headers["Retry-After"] = str(ceil(wait))
     return Failure(exc.status_code, [error_json(error_of_status(exc.status_code))], headers)
 
 

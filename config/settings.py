@@ -216,12 +216,20 @@ MAX_CYCLES = env.int("MAX_CYCLES", default=100)
 if not 1 <= MAX_CYCLES <= 1000:  # what the tables can hold: targets.models.programme
     raise ImproperlyConfigured(f"MAX_CYCLES is from 1 to 1000, not {MAX_CYCLES}.")
 
+# Units a client may use in a minute, unless its API user says otherwise: targets/quota.py. 0: without limit.
+REQUESTS_PER_MINUTE = env.int("REQUESTS_PER_MINUTE", default=0 if DEBUG else 6000)
+if not 0 <= REQUESTS_PER_MINUTE < 2**31:
+    raise ImproperlyConfigured(
+        f"REQUESTS_PER_MINUTE is from 0 (without limit) to 2147483647, not {REQUESTS_PER_MINUTE}."
+    )
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "config.bearer.BearerAuthentication",  # the first one writes the challenge of a 401
         "config.authentication.BrandBasicAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["config.permissions.OperationPermission"],
+    "DEFAULT_THROTTLE_CLASSES": ["config.throttling.ClientQuota"],
     "DEFAULT_RENDERER_CLASSES": ["config.envelope.EnvelopeRenderer"],
     "DEFAULT_PARSER_CLASSES": ["config.parsing.StrictJSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.envelope.AlwaysJSON",

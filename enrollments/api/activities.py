@@ -13,6 +13,7 @@ from enrollments.api.serializers import ActivitySerializer
 from enrollments.operations import ActivityData, Recorded, record_activity
 from targets.answers import Answer
 from targets.api.requests import brand_of
+from targets.api.weighing import weighs
 from targets.clock import run_at_now
 from targets.fields import list_of
 from targets.models import Brand, Cycle
@@ -54,6 +55,7 @@ class ActivitiesView(APIView):
             )
         },
     )
+    @weighs(records_per_unit=1)  # each is a transaction of its own
     def post(self, request: Request) -> Answer:
         """Record activities. Each is a transaction of its own, so sending a batch again is safe."""
         is_one = isinstance(request.data, Mapping)

@@ -18,6 +18,7 @@ from enrollments.joining import MOST_RECORDS, JoinBatch, Joined, JoinRecord, joi
 from enrollments.receipts import warnings_of
 from targets.answers import Answer
 from targets.api.requests import body_of, brand_of, request_id_of, validated
+from targets.api.weighing import SET_BASED, weighs
 from targets.errors import ErrorCode
 from targets.fields import StrictSerializer, path_id
 from targets.queries import find_target
@@ -52,6 +53,7 @@ class EnrollBulkView(APIView):
         request=EnrollBulkSerializer,
         responses={200: EnrollBulkAnswer},
     )
+    @weighs("records", records_per_unit=SET_BASED)
     def post(self, request: Request, group_id: str, target_id: str) -> Answer:
         """Enrol customers, each with the answer that `enroll` would give; in one transaction."""
         group, target = path_id(group_id, "targetGroupId"), path_id(target_id, "targetId")

@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from targets.answers import Answer
 from targets.api.requests import body_of, brand_of, validated
 from targets.api.shapes import Number, NumberOfCustomer, Object, Word
+from targets.api.weighing import SET_BASED, weighs
 from targets.enums import RegisterOutcome
 from targets.errors import ErrorCode
 from targets.fields import CustomerIdField, StrictSerializer, TextField, path_id
@@ -148,6 +149,7 @@ class CustomersView(APIView):
         request=CustomersSerializer,
         responses={200: CustomersAnswer},
     )
+    @weighs("customers", records_per_unit=SET_BASED)
     def post(self, request: Request) -> Answer:
         """Register up to 10,000 customers, or replace what is known of them: all, or none where any is wrong."""
         sent = validated(CustomersSerializer, body_of(request))["customers"]

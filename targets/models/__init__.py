@@ -3,6 +3,7 @@ from targets.models.client import ApiClient
 from targets.models.customer import Customer
 from targets.models.history import FormerCycle, FormerValue, ProgrammeChange
 from targets.models.programme import MAX_VALUE, Cycle, Inactivity, StreakLevel, Target, TargetGroup, TargetValue
+from targets.models.quota import QuotaUse
 
 __all__ = [
     "MAX_VALUE",
@@ -15,6 +16,7 @@ __all__ = [
     "FormerValue",
     "Inactivity",
     "ProgrammeChange",
+    "QuotaUse",
     "StreakLevel",
     "Target",
     "TargetGroup",

@@ -58,6 +58,11 @@ class ApiUser(models.Model):
     secret_form = models.CharField(max_length=8, choices=SecretForm.choices, default=SecretForm.PLAIN)
     secret_digest = models.CharField(max_length=64, editable=False)
     is_active = models.BooleanField(default=True)
+    requests_per_minute = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="How much he may ask for in a minute; 0: without limit. Empty: as for everybody.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -15,6 +15,7 @@ from targets.operations.programmes import (
     regular_periods,
     unbound_periods,
 )
+from targets.operations.quota import Taken, take_units
 
 __all__ = [
     "MAX_LATE_DAYS",
@@ -29,6 +30,7 @@ __all__ = [
     "LevelData",
     "PeriodData",
     "Programme",
+    "Taken",
     "TargetData",
     "create_api_client",
     "create_brand",
@@ -39,5 +41,6 @@ __all__ = [
     "refuse_target_group",
     "regular_periods",
     "revoke_api_client",
+    "take_units",
     "unbound_periods",
 ]

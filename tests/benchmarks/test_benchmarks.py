@@ -24,7 +24,9 @@ from enrollments.operations import enroll, unenroll
 from enrollments.operations.closing import close_cycle
 from rewards.models import Grant
 from targets.enums import Allocation
-from targets.models import Customer
+from targets.models import ApiUser, Customer
+from targets.operations import take_units
+from targets.quota import WINDOW_SECONDS, Leases
 from tests.conftest import SECRET
 from tests.factories import START, ApiUserFactory, BrandFactory, make_programme
 
@@ -115,6 +117,10 @@ class Bench:
                 enroll(customer=customer, target=target, at=START, by="bench", source="API")
             path = f"/v3/users/{customer.customer_id}/targetGroups?includeInactive=true"
             yield [lambda path=path: self.read(path)] * CALLS
+
+    def customers_read(self) -> Iterator[list[Callable[[], object]]]:
+        path = f"/v3/customers/{self.customer().customer_id}"
+        return repeated(lambda: self.read(path))
 
     def read(self, path):
         response = self.client.get(path)
@@ -245,6 +251,33 @@ def test_reading(client_of):
     compare("Reading", contenders)
 
     assert timed(contenders) == [CALLS * ROUNDS] * 2
+
+
+def test_quota(client_of):
+    """What throttling adds to a cheap call, and where it is spent."""
+    free, limited = Bench(client_of), Bench(client_of)
+    ApiUser.objects.filter(brand=free.brand).update(requests_per_minute=0)
+    ApiUser.objects.filter(brand=limited.brand).update(requests_per_minute=1_000_000)
+    api_user, leases = ApiUser.objects.get(brand=limited.brand), Leases()
+    window = int(datetime.now(UTC).timestamp()) // WINDOW_SECONDS
+    contenders = [
+        Contender("a unit from a lease", repeated(lambda: leases.spend(api_user, units=1, at=datetime.now(UTC)))),
+        Contender("a unit from the database", repeated(lambda: one_unit(api_user, window))),
+        Contender("a customer read, with a quota", limited.customers_read()),
+        Contender("a customer read, without", free.customers_read()),
+    ]
+    compare("Quota", contenders)
+
+    assert timed(contenders) == [CALLS * ROUNDS] * len(contenders)
+
+
+def repeated(call) -> Iterator[list[Callable[[], object]]]:
+    while True:
+        yield [call] * CALLS
+
+
+def one_unit(api_user, window):
+    return take_units(api_user_id=api_user.pk, quota=1_000_000, units=1, window=window)
 
 
 def timed(contenders):

@@ -23,3 +23,10 @@ def test_tokens_that_would_live_too_long_stop_the_start():
 
     assert result.returncode == 1
     assert result.stderr.endswith("ImproperlyConfigured: ACCESS_TOKEN_SECONDS is from 60 to 86400, not 86401.\n")
+
+
+def test_quota_below_zero_stops_the_start():
+    result = deploy_check.check(REQUESTS_PER_MINUTE="-1")
+
+    assert result.returncode == 1
+    assert "REQUESTS_PER_MINUTE is from 0" in result.stderr

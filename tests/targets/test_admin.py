@@ -162,6 +162,14 @@ def test_api_user_can_be_deactivated_and_his_secret_is_never_shown(chief):
     assert (stored.secret_digest, stored.secret_form) == (api_user.secret_digest, api_user.secret_form)
 
 
+def test_quota_of_an_api_user_is_set_in_the_admin(chief):
+    api_user = ApiUserFactory()
+
+    chief.post(f"/admin/targets/apiuser/{api_user.pk}/change/", {"is_active": "on", "requests_per_minute": "50"})
+
+    assert ApiUser.objects.get().requests_per_minute == 50
+
+
 def test_django_user_of_the_api_cannot_be_deleted_with_his_access(chief):
     api_user = ApiUserFactory()
 

@@ -1,0 +1,17 @@
+from django.db import models
+
+from targets.models.brand import ApiUser
+
+
+class QuotaUse(models.Model):
+    """What an API user has used of his quota: one row each, overwritten, so that nothing piles up.
+
+    `used` may be more than a window's quota: what is above it is taken from the windows that follow.
+    """
+
+    api_user = models.OneToOneField(ApiUser, on_delete=models.CASCADE, primary_key=True, related_name="quota_use")
+    window_number = models.BigIntegerField(help_text="Minutes since 1970-01-01 UTC.")
+    used = models.BigIntegerField(help_text="Units, those in leases included.")
+
+    def __str__(self) -> str:
+        return f"{self.used} units in window {self.window_number}"
