@@ -9,6 +9,9 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.renderers import OpenApiJsonRenderer
+from drf_spectacular.utils import OpenApiParameter
+
+from targets.api.idempotency import HEADER, LONGEST_KEY, REPLAYED
 
 MESSAGES = {
     "type": "array",
@@ -39,7 +42,17 @@ REFUSED = {
     "404": "Something named in the request does not exist",
     "409": "The state does not allow it",
 }
+KEY_REUSED = "The Idempotency-Key was used for another request"
 NULL = {"type": "null"}
+IDEMPOTENCY_KEY = OpenApiParameter(
+    HEADER,
+    {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": r"^[\x20-\x7e]+$"},
+    OpenApiParameter.HEADER,
+    description=(
+        "A name for this call, yours, new for each. Sent again with the same request it changes nothing and answers "
+        f"what was answered first, with the header `{REPLAYED}: true`, for at least 24 hours."
+    ),
+)
 
 
 class EnvelopeSchema(AutoSchema):
@@ -57,10 +70,20 @@ class EnvelopeSchema(AutoSchema):
         bodies = super()._get_response_bodies(direction)
         component = ResolvedComponent(name="Refusal", type=ResolvedComponent.SCHEMA, schema=REFUSAL, object="Refusal")
         self.registry.register_on_missing(component)
-        for status, description in REFUSED.items():
+        refused = REFUSED | ({"422": KEY_REUSED} if self.is_idempotent else {})
+        for status, description in refused.items():
             content = {"application/json": {"schema": component.ref}}
             bodies.setdefault(status, {"description": description, "content": content})
         return bodies
+
+    def get_override_parameters(self) -> list[Any]:
+        return [*super().get_override_parameters(), *([IDEMPOTENCY_KEY] if self.is_idempotent else [])]
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether the handler of this operation takes an Idempotency-Key."""
+        handler = getattr(self.view, getattr(self.view, "action", None) or self.method.lower(), None)
+        return getattr(handler, "is_idempotent", False)
 
     def enveloped(self, data: dict[str, Any]) -> dict[str, Any]:
         properties = {

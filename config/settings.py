@@ -187,6 +187,11 @@ MAX_CYCLES = env.int("MAX_CYCLES", default=100)
 if not 1 <= MAX_CYCLES <= 1000:  # what the tables can hold: targets.models.programme
     raise ImproperlyConfigured(f"MAX_CYCLES is from 1 to 1000, not {MAX_CYCLES}.")
 
+# How long a repeated Idempotency-Key is answered again, at least.
+IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", default=24)
+if not 24 <= IDEMPOTENCY_HOURS <= 24 * 366:
+    raise ImproperlyConfigured(f"IDEMPOTENCY_HOURS is from 24 to 8784, not {IDEMPOTENCY_HOURS}.")
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["config.authentication.BrandBasicAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["config.permissions.OperationPermission"],

@@ -16,6 +16,7 @@ from enrollments.enums import EnrollOutcome, Source
 from enrollments.joining import MOST_RECORDS, JoinBatch, Joined, JoinRecord, join_all
 from enrollments.receipts import warnings_of
 from targets.answers import Answer
+from targets.api.idempotency import idempotent
 from targets.api.requests import body_of, brand_of, request_id_of, validated
 from targets.fields import StrictSerializer, path_id
 from targets.queries import find_target
@@ -53,6 +54,7 @@ class EnrollBulkView(APIView):
     max_body_bytes = settings.MAX_BULK_BODY_BYTES
 
     @extend_schema(operation_id="enrollBulk", request=EnrollBulkSerializer, responses={200: EnrollBulkAnswer})
+    @idempotent
     def post(self, request: Request, group_id: str, target_id: str) -> Answer:
         """Enrol customers, each with the answer that `enroll` would give; in one transaction."""
         group, target = path_id(group_id, "targetGroupId"), path_id(target_id, "targetId")

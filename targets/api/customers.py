@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from targets.answers import Answer
+from targets.api.idempotency import idempotent
 from targets.api.requests import body_of, brand_of, validated
 from targets.enums import RegisterOutcome
 from targets.fields import CustomerIdField, StrictSerializer, TextField, path_id
@@ -75,6 +76,7 @@ class CustomerView(APIView):
         request=CustomerSerializer,
         responses={200: CustomerSerializer, 201: CustomerSerializer},
     )
+    @idempotent
     def put(self, request: Request, customer_id: str) -> Answer:
         """Register the customer (201), or replace what is known of him (200)."""
         number = path_id(customer_id, "customerId")
@@ -100,6 +102,7 @@ class CustomersView(APIView):
     max_body_bytes = settings.MAX_BULK_BODY_BYTES
 
     @extend_schema(operation_id="putCustomers", request=CustomersSerializer, responses={200: CustomersAnswer})
+    @idempotent
     def post(self, request: Request) -> Answer:
         """Register up to 10,000 customers, or replace what is known of them: all, or none where any is wrong."""
         sent = validated(CustomersSerializer, body_of(request))["customers"]

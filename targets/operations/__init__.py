@@ -1,3 +1,10 @@
+from targets.operations.answers import (
+    FirstAnswer,
+    KeyedCall,
+    answer_once,
+    forget_answers,
+    purge_answers,
+)
 from targets.operations.brands import BrandMade, create_brand
 from targets.operations.customers import MOST_CUSTOMERS, CustomerData, put_customer, put_customers
 from targets.operations.foreseeing import refuse_target_group
@@ -23,13 +30,18 @@ __all__ = [
     "BrandMade",
     "Change",
     "CustomerData",
+    "FirstAnswer",
     "GroupData",
+    "KeyedCall",
     "LevelData",
     "PeriodData",
     "Programme",
     "TargetData",
+    "answer_once",
     "create_brand",
     "create_target_group",
+    "forget_answers",
+    "purge_answers",
     "put_customer",
     "put_customers",
     "record_change",
