@@ -23,7 +23,7 @@ ON CONFLICT DO NOTHING
 RETURNING id
 """
 LOCK_CUSTOMERS = """
-SELECT FROM targets_customer WHERE brand_id = %s AND customer_id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+SELECT FROM targets_customer WHERE brand_id = %s AND customer_id = ANY(%s) ORDER BY customer_id FOR NO KEY UPDATE
 """
 PURGE = """
 DELETE FROM targets_storedanswer WHERE id IN (
@@ -98,7 +98,7 @@ def _first_answer(call: KeyedCall) -> FirstAnswer:
 
 
 def lock_customers(brand: Brand, customer_ids: Sequence[int]) -> None:
-    """Lock the customers, in the order of their ids, before anything else is locked.
+    """Lock the customers, in the order of their numbers as `put_customers` does, before anything else is locked.
 
     Whoever erases one of them waits, and then finds the answer that speaks of him. Calls with a key that name the same
     customers take turns, since they hold what they lock until the last of their work is done. Foreign keys to a

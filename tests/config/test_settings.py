@@ -16,3 +16,10 @@ def test_hosts_with_spaces_between_them_are_taken():
     result = deploy_check.check(ALLOWED_HOSTS="example.org, example.com")
 
     assert (result.returncode, result.stdout) == (0, "System check identified no issues (0 silenced).\n")
+
+
+def test_keys_cannot_be_forgotten_before_a_day_is_over():
+    result = deploy_check.check(IDEMPOTENCY_HOURS="23")
+
+    assert result.returncode == 1
+    assert result.stderr.rstrip().endswith("IDEMPOTENCY_HOURS is from 24 to 8784, not 23.")
