@@ -1,9 +1,13 @@
 """A call with an Idempotency-Key is carried out once, whatever it changes (api.md 1)."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from django.db import connection
+from django.db.models import F
 
-from enrollments.models import Activity, Receipt, Stay
+from enrollments.models import Activity, Participation, Receipt, Stay
 from targets.models import Customer, StoredAnswer
 from tests.factories import SECRET, ApiUserFactory, CustomerFactory, make_programme
 from tests.faults import everything, fails, fault_at_write, is_killed
@@ -79,6 +83,19 @@ def test_every_changing_call_of_the_url_configuration_takes_a_key():
 
     assert {call for call, takes_key in found.items() if takes_key} == set(BODIES)
     assert {call for call, takes_key in found.items() if not takes_key} == CHANGING_NOTHING
+
+
+def test_openapi_document_offers_the_key_for_just_these_calls(client):
+    offered, refused = set(), set()
+    for path, operations in client.get("/v3/schema").json()["paths"].items():
+        route = re.sub(r"{(\w+)}", r"<str:\1>", path.removeprefix("/v3/"))
+        for method, operation in operations.items():
+            if any(each["name"] == "Idempotency-Key" for each in operation.get("parameters", [])):
+                offered.add((method.upper(), route))
+            if "422" in operation["responses"]:
+                refused.add((method.upper(), route))
+
+    assert (offered, refused) == (set(BODIES), set(BODIES))
 
 
 @calls
@@ -268,6 +285,30 @@ def test_wrong_content_type_credentials_and_permission_leave_the_key_unused(site
 
     assert statuses == [415, 401, 403]
     assert everything() == before
+
+
+def test_call_that_was_overtaken_twice_leaves_the_key_unused(site, abc):
+    """503: somebody has changed the enrolment at an instant to which the clock has not come yet."""
+    abc.enroll()
+    Participation.objects.update(changed_at=F("changed_at") + timedelta(days=1))
+    body, before = [{"customerId": CUSTOMER}], everything()
+
+    overtaken = tell(site.client, "POST", f"{abc.path}/unEnroll", body)
+    assert (overtaken.status, everything()) == (503, before)
+    Participation.objects.update(changed_at=F("changed_at") - timedelta(days=1))
+    done = tell(site.client, "POST", f"{abc.path}/unEnroll", body)
+
+    assert (done.status, done.is_repeated) == (200, False)
+
+
+def test_who_may_no_longer_do_it_is_not_told_either(site, abc):
+    body = [{"customerId": CUSTOMER}]
+    tell(site.client, "POST", f"{abc.path}/enroll", body)
+    site.brand.api_users.get().user.groups.clear()
+
+    again = tell(site.client, "POST", f"{abc.path}/enroll", body)
+
+    assert (again.status, again.code) == (403, 4000)
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "naïve", "tab\there"])
