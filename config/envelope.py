@@ -159,7 +159,8 @@ def failure_of(exc: Exception) -> Failure:
 
 
 def refusal(error: ErrorCode, message: str = "", field: str | None = None) -> Failure:
-    headers = {"Retry-After": RETRY_AFTER} if error.value.status == 503 else None
+    passes = error.value.status == 503 or error is ErrorCode.STILL_RUNNING
+    headers = {"Retry-After": RETRY_AFTER} if passes else None
     return Failure(error.value.status, [error_json(error, message, field)], headers)
 
 

@@ -12,9 +12,11 @@ from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import append_meta
 from drf_spectacular.renderers import OpenApiJsonRenderer
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from config.schema_refusals import GENERAL, OF_BODIES, headers, responses
+from targets.api.idempotency import HEADER, LONGEST_KEY, REPLAYED
 from targets.errors import ErrorCode
 from targets.fields import ID_RANGE, Documented
 
@@ -42,6 +44,21 @@ PUBLISHED_PAGE = PAGE | {
     "offset": {"type": "integer", "description": "Number of the page; the first is 0.", "examples": [0]},
     "total": {"type": "integer", "description": "Number of all rows.", "examples": [1]},
 }
+IDEMPOTENCY_KEY = OpenApiParameter(
+    HEADER,
+    {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": LONGEST_KEY,
+        "pattern": r"^[\x20-\x7e]+$",
+        "examples": ["5c0d0e9a-3f0e-4b8e-a2b5-0c5a3d1a7f10"],
+    },
+    OpenApiParameter.HEADER,
+    description=(
+        "A name for this call, yours, new for each. Sent again with the same request it changes nothing and answers "
+        f"what was answered first, with the header `{REPLAYED}: true`, for at least 24 hours."
+    ),
+)
 
 
 class EnvelopeSchema(AutoSchema):
@@ -105,7 +122,17 @@ class EnvelopeSchema(AutoSchema):
         operation = getattr(self.view, "action", None) or self.method.lower()
         declared = getattr(self.view, "refusals", {}).get(operation, ())
         of_body = OF_BODIES if self.method in ("POST", "PUT") else ()
-        return list(dict.fromkeys((*GENERAL, *of_body, *declared)))
+        of_key = (ErrorCode.KEY_REUSED, ErrorCode.STILL_RUNNING) if self.is_idempotent else ()
+        return list(dict.fromkeys((*GENERAL, *of_body, *of_key, *declared)))
+
+    def get_override_parameters(self) -> list[Any]:
+        return [*super().get_override_parameters(), *([IDEMPOTENCY_KEY] if self.is_idempotent else [])]
+
+    @property
+    def is_idempotent(self) -> bool:
+        """Whether the handler of this operation takes an Idempotency-Key."""
+        handler = getattr(self.view, getattr(self.view, "action", None) or self.method.lower(), None)
+        return getattr(handler, "is_idempotent", False)
 
     def enveloped(self, data: dict[str, Any]) -> dict[str, Any]:
         is_published_page = getattr(self.view, "published_shape", False) and getattr(self.view, "is_paginated", False)

@@ -222,6 +222,10 @@ if not 0 <= REQUESTS_PER_MINUTE < 2**31:
     raise ImproperlyConfigured(
         f"REQUESTS_PER_MINUTE is from 0 (without limit) to 2147483647, not {REQUESTS_PER_MINUTE}."
     )
+# How long a repeated Idempotency-Key is answered again, at least.
+IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", default=24)
+if not 24 <= IDEMPOTENCY_HOURS <= 24 * 366:
+    raise ImproperlyConfigured(f"IDEMPOTENCY_HOURS is from 24 to 8784, not {IDEMPOTENCY_HOURS}.")
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from django.db import IntegrityError
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from oauth2_provider.oauth2_backends import get_oauthlib_core
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.oauth2 import OAuth2Error
@@ -23,6 +23,7 @@ from config.envelope import failure_of
 from config.parsing import StrictFormParser
 from targets.answers import Answer
 from targets.api.requests import body_of, validated
+from targets.api.shapes import Number, Text
 from targets.errors import InvalidInput
 from targets.fields import StrictSerializer, TextField
 from targets.models import ApiUser
@@ -123,20 +124,27 @@ def rfc_failure(exc: Exception, context: Mapping[str, Any]) -> Response:
 class KeySerializer(StrictSerializer):
     """The credentials of a client."""
 
-    key = TextField(max_length=255, help_text="The client id.")
-    secret = TextField(max_length=255, trim_whitespace=False, help_text="The client secret.")
+    key = TextField(max_length=255, help_text="The client id.", example="q3ZkX0bV8yT1mL5n")
+    secret = TextField(
+        max_length=255, trim_whitespace=False, help_text="The client secret.", example="shown once, when it is made"
+    )
 
 
 class TokenAnswer(serializers.Serializer[Any]):
-    accessToken = serializers.CharField(help_text="Send it as X-CAP-API-OAUTH-TOKEN, or as a bearer token.")
-    ttlSeconds = serializers.IntegerField(help_text="How long it is valid.")
+    accessToken = Text("Send it as X-CAP-API-OAUTH-TOKEN, or as a bearer token.", "2YotnFZFEjr1zCsicMWpAA")
+    ttlSeconds = Number("How long it is valid, in seconds.", 3600)
 
 
 class PublishedTokenView(ClientCredentialsView):
     """The published way to a token, inside the envelope; it covers reading and writing."""
 
     @extend_schema(
-        operation_id="generateToken", request=KeySerializer, responses={200: TokenAnswer}, auth=[], tags=["oauth"]
+        operation_id="generateToken",
+        examples=[OpenApiExample("A client", {"key": "q3ZkX0bV8yT1mL5n", "secret": "its secret"}, request_only=True)],
+        request=KeySerializer,
+        responses={200: TokenAnswer},
+        auth=[],
+        tags=["oauth"],
     )
     def post(self, request: Request) -> Answer:
         """A token for a client. Standard clients use `/oauth/token` instead (RFC 6749, client credentials)."""

@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from enrollments.models import Activity, ActivityOutcome, Participation, Receipt
 from enrollments.receipts import Account, accounts
 from rewards.models import Grant
-from targets.models import Customer
+from targets.models import Customer, StoredAnswer
 
 Row = TypeVar("Row", bound=Model)
 
@@ -37,6 +37,7 @@ def sections(customer: Customer) -> Iterator[tuple[str, Iterator[dict[str, Any]]
     yield "grants", _grants(customer)
     yield "receipts", _receipts(customer)
     yield "edits", _edits(customer)
+    yield "storedAnswers", _stored_answers(customer)
 
 
 def in_chunks(rows: QuerySet[Row]) -> Iterator[list[Row]]:
@@ -202,4 +203,20 @@ def _edits(customer: Customer) -> Iterator[dict[str, Any]]:
                 "by": each.user.get_username(),
                 "calledHim": each.object_repr,
                 "what": each.get_change_message(),
+            }
+
+
+def _stored_answers(customer: Customer) -> Iterator[dict[str, Any]]:
+    """What calls with an Idempotency-Key that named him were answered. Of others' business he is told nothing."""
+    rows = StoredAnswer.objects.filter(
+        api_user__brand=customer.brand_id, customer_ids__contains=[customer.customer_id]
+    ).select_related("api_user__user")
+    for chunk in in_chunks(rows):
+        for each in chunk:
+            yield {
+                "at": each.recorded_at,
+                "apiUser": each.api_user.user.get_username(),
+                "status": each.status,
+                "customers": len(each.customer_ids),
+                "answer": each.body if each.customer_ids == [customer.customer_id] else None,
             }

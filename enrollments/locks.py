@@ -1,5 +1,6 @@
 """Locks, in the one order in which they are taken: customer, participation, calendar, cycle (domain.md 3)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,11 +10,21 @@ from django.db.models import Exists, OuterRef
 from enrollments.calendars import filled, own_calendar
 from enrollments.models import Participation
 from targets.errors import CustomerNotFound, StaleInstant
-from targets.models import Customer, Cycle, Target, TargetGroup
+from targets.models import Brand, Customer, Cycle, Target, TargetGroup
 from targets.queries import erased_on, refuse_inactive
 
 # First key of the advisory locks on calendars; the second is derived from the target group's id.
 CALENDAR = 0x4D53
+
+KEEP_CUSTOMERS = """
+SELECT id FROM targets_customer WHERE brand_id = %s AND customer_id = ANY(%s) ORDER BY id FOR KEY SHARE
+"""
+LOCK_COUNTING = """
+SELECT target.target_group_id
+  FROM enrollments_participation participation JOIN targets_target target ON target.id = participation.target_id
+ WHERE participation.customer_id = ANY(%s) AND (target.event_name = ANY(%s) OR target.event_name = '')
+ ORDER BY participation.id FOR NO KEY UPDATE OF participation
+"""
 
 
 def keep_customer(customer: Customer) -> None:
@@ -41,6 +52,21 @@ def lock_participations(customer: Customer) -> list[Participation]:
         .filter(customer=customer)
         .order_by("pk")
     )
+
+
+def lock_counting(brand: Brand, customer_ids: Sequence[int], event_names: Sequence[str]) -> None:
+    """Lock all that activities of these names may count in, of all these customers, in the one order.
+
+    For whoever records several in one transaction: he would else take the locks of one after those of another, and
+    two such might wait for each other in a ring.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP_CUSTOMERS, [brand.pk, list(customer_ids)])
+        customers = [pk for (pk,) in cursor.fetchall()]
+        cursor.execute(LOCK_COUNTING, [customers, list(event_names)])
+        groups = {group_id for (group_id,) in cursor.fetchall()}
+    for group_id in sorted(groups):
+        share_calendar(group_id)
 
 
 def lock_participation(customer: Customer, target: Target, at: datetime) -> Participation | None:

@@ -235,6 +235,26 @@ class ChangedMeanwhile(InvalidInput):
         super().__init__("Somebody else has changed this programme meanwhile: look at it again.", field="version")
 
 
+class KeyReused(DomainError):
+    error = ErrorCode.KEY_REUSED
+
+
+class StillRunning(DomainError):
+    error = ErrorCode.STILL_RUNNING
+
+
+class AnswerErased(DomainError):
+    """The first call with the key was carried out, but its answer spoke of a customer who was erased since."""
+
+    error = ErrorCode.CUSTOMER_ERASED
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The first call with this Idempotency-Key was answered, and nothing was done again. Its answer is kept no "
+            "longer: it spoke of a customer who was erased since."
+        )
+
+
 class CustomerNotFound(DomainError):
     error = ErrorCode.CUSTOMER_NOT_FOUND
 

@@ -10,13 +10,14 @@ from rest_framework.views import APIView
 from enrollments.api.rendering import recorded_json
 from enrollments.api.schema import RecordedAnswer
 from enrollments.api.serializers import ActivitySerializer
-from enrollments.operations import ActivityData, Recorded, record_activity
+from enrollments.operations import ActivityData, Recorded
+from enrollments.recording import record_each
 from targets.answers import Answer
+from targets.api.idempotency import idempotent
 from targets.api.requests import brand_of
 from targets.api.weighing import weighs
-from targets.clock import run_at_now
 from targets.fields import list_of
-from targets.models import Brand, Cycle
+from targets.models import Cycle
 
 LIMITS = {"min_length": 1, "max_length": 1_000}
 PURCHASE = {
@@ -56,24 +57,27 @@ class ActivitiesView(APIView):
         },
     )
     @weighs(records_per_unit=1)  # each is a transaction of its own
+    @idempotent
     def post(self, request: Request) -> Answer:
-        """Record activities. Each is a transaction of its own, so sending a batch again is safe."""
+        """Record activities. Each is a transaction of its own, so sending a batch again is safe.
+
+        With an Idempotency-Key all of them are one transaction.
+        """
         is_one = isinstance(request.data, Mapping)
         if is_one:
             serializer = ActivitySerializer(data=request.data)
         else:
             serializer = list_of(ActivitySerializer, data=request.data, **LIMITS)
         serializer.is_valid(raise_exception=True)
-        brand = brand_of(request)
         items = [serializer.validated_data] if is_one else serializer.validated_data
-        recorded = [_record(brand, item) for item in items]
+        recorded = record_each(brand_of(request), [_activity(item) for item in items])
         period_ids = _period_ids(recorded)
         answers = [recorded_json(each, period_ids) for each in recorded]
         return Answer(answers[0] if is_one else answers)
 
 
-def _record(brand: Brand, item: dict[str, Any]) -> Recorded:
-    activity = ActivityData(
+def _activity(item: dict[str, Any]) -> ActivityData:
+    return ActivityData(
         event_id=item["eventId"],
         event_name=item["eventName"],
         customer_id=item["customerId"],
@@ -82,7 +86,6 @@ def _record(brand: Brand, item: dict[str, Any]) -> Recorded:
         quantity=item["quantity"],
         attributes=item["attributes"],
     )
-    return run_at_now(brand, lambda at: record_activity(brand=brand, activity=activity, at=at))
 
 
 def _period_ids(recorded: list[Recorded]) -> dict[tuple[int, int], int]:

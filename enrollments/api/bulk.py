@@ -17,6 +17,7 @@ from enrollments.enums import Source
 from enrollments.joining import MOST_RECORDS, JoinBatch, Joined, JoinRecord, join_all
 from enrollments.receipts import warnings_of
 from targets.answers import Answer
+from targets.api.idempotency import idempotent
 from targets.api.requests import body_of, brand_of, request_id_of, validated
 from targets.api.weighing import SET_BASED, weighs
 from targets.errors import ErrorCode
@@ -54,6 +55,7 @@ class EnrollBulkView(APIView):
         responses={200: EnrollBulkAnswer},
     )
     @weighs("records", records_per_unit=SET_BASED)
+    @idempotent
     def post(self, request: Request, group_id: str, target_id: str) -> Answer:
         """Enrol customers, each with the answer that `enroll` would give; in one transaction."""
         group, target = path_id(group_id, "targetGroupId"), path_id(target_id, "targetId")

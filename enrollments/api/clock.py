@@ -8,6 +8,7 @@ from enrollments.api.schema import ClockAnswer
 from enrollments.api.serializers import ClockSerializer
 from enrollments.operations.clock import CLOSES_A_STEP, move_clock
 from targets.answers import Answer, Notice
+from targets.api.idempotency import idempotent
 from targets.api.rendering import instant
 from targets.api.requests import brand_of, validated
 from targets.clock import brand_now
@@ -34,6 +35,7 @@ class ClockView(APIView):
         request=ClockSerializer,
         responses={200: ClockAnswer},
     )
+    @idempotent
     def put(self, request: Request) -> Answer:
         """Set the clock, closing what is due on the way. `now` in the answer is the instant it has reached."""
         to = validated(ClockSerializer, request.data)["now"]

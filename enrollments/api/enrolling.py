@@ -17,6 +17,7 @@ from enrollments.operations import cancel_leave, enroll, unenroll
 from enrollments.receipts import account, warnings_of
 from enrollments.standing import standings
 from targets.answers import Answer
+from targets.api.idempotency import idempotent
 from targets.api.requests import brand_of, request_id_of, validated
 from targets.clock import brand_now, run_at_now
 from targets.errors import ErrorCode
@@ -77,6 +78,7 @@ class TargetEnrollmentViewSet(ViewSet):
         responses={200: CUSTOMER_NUMBER},
     )
     @action(detail=False, methods=["post"], url_path="unEnroll")
+    @idempotent
     def unenroll(self, request: Request, group_id: str, target_id: str) -> Answer:
         """Unenrol a customer from a milestone or streak, now or at the end of the running cycle."""
         asked = _asked(request, group_id, target_id, LeaveSerializer)
@@ -102,6 +104,7 @@ class TargetEnrollmentViewSet(ViewSet):
         responses={200: ReceiptAnswer},
     )
     @action(detail=False, methods=["post"], url_path="unEnroll/cancel")
+    @idempotent
     def cancel(self, request: Request, group_id: str, target_id: str) -> Answer:
         """Take back a leave at the end of the running cycle; answers the receipt."""
         asked = _asked(request, group_id, target_id, CancelSerializer)
@@ -115,6 +118,7 @@ class TargetEnrollmentViewSet(ViewSet):
         responses={200: CUSTOMER_NUMBER},
     )
     @action(detail=False, methods=["post"], url_path="enroll")
+    @idempotent
     def enroll(self, request: Request, group_id: str, target_id: str) -> Answer:
         """Enrol a customer, for the first time or again."""
         asked = _asked(request, group_id, target_id, EnrollSerializer)

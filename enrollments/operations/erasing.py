@@ -16,6 +16,7 @@ from enrollments.models import Activity, Participation, Receipt
 from enrollments.operations.leaving import unenroll
 from targets.errors import CycleNotFound, InvalidInput, NotEnrolled
 from targets.models import Customer
+from targets.operations import forget_answers
 from targets.pseudonyms import erased_digest
 
 
@@ -55,7 +56,8 @@ def erase_customer(
         if dry_run:
             return Erasure(customer, receipts, activities.count(), texts.count())
 
-        # First of all: the database lets the texts of receipts be emptied of an erased customer only.
+        forget_answers(customer)  # while he has his number, by which they are found
+        # Before the rest: the database lets the texts of receipts be emptied of an erased customer only.
         Customer.objects.filter(pk=customer.pk).update(
             customer_id=None,
             external_id="",

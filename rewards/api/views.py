@@ -12,6 +12,7 @@ from rewards.models import Grant
 from rewards.operations import define_programme
 from targets.answers import Answer
 from targets.api.feeds import FeedQuerySerializer, read_feed
+from targets.api.idempotency import idempotent
 from targets.api.requests import brand_of, request_id_of, validated
 from targets.clock import brand_now
 from targets.enums import Source
@@ -105,6 +106,7 @@ class TargetGroupsView(APIView):
         request=TargetGroupSerializer,
         responses={201: TargetGroupAnswer},
     )
+    @idempotent
     def post(self, request: Request) -> Answer:
         """Define a group with its periods, targets, streak levels and rewards, in one call."""
         brand = brand_of(request)

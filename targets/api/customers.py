@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from targets.answers import Answer
+from targets.api.idempotency import idempotent
 from targets.api.requests import body_of, brand_of, validated
 from targets.api.shapes import Number, NumberOfCustomer, Object, Word
 from targets.api.weighing import SET_BASED, weighs
@@ -112,6 +113,7 @@ class CustomerView(APIView):
         request=CustomerSerializer,
         responses={200: CustomerSerializer, 201: CustomerSerializer},
     )
+    @idempotent
     def put(self, request: Request, customer_id: str) -> Answer:
         """Register the customer (201), or replace what is known of him (200)."""
         number = path_id(customer_id, "customerId")
@@ -150,6 +152,7 @@ class CustomersView(APIView):
         responses={200: CustomersAnswer},
     )
     @weighs("customers", records_per_unit=SET_BASED)
+    @idempotent
     def post(self, request: Request) -> Answer:
         """Register up to 10,000 customers, or replace what is known of them: all, or none where any is wrong."""
         sent = validated(CustomersSerializer, body_of(request))["customers"]

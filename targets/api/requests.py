@@ -5,14 +5,19 @@ from typing import Any
 from rest_framework.request import Request
 
 from targets.errors import InvalidInput
-from targets.models import Brand
+from targets.models import ApiUser, Brand
+
+
+def caller_of(request: Request) -> ApiUser:
+    """The API user who calls."""
+    # The stubs know only DRF's own tokens; ours is the API user.
+    caller: ApiUser = request.auth  # type: ignore[assignment]  # see above
+    return caller
 
 
 def brand_of(request: Request) -> Brand:
     """The one brand of the API user who calls."""
-    # The stubs know only DRF's own tokens; ours is the API user.
-    brand: Brand = request.auth.brand  # type: ignore[union-attr]  # see above
-    return brand
+    return caller_of(request).brand
 
 
 def body_of(request: Request) -> Any:

@@ -4,6 +4,7 @@ from targets.models.customer import Customer
 from targets.models.history import FormerCycle, FormerValue, ProgrammeChange
 from targets.models.programme import MAX_VALUE, Cycle, Inactivity, StreakLevel, Target, TargetGroup, TargetValue
 from targets.models.quota import QuotaUse
+from targets.models.requests import StoredAnswer
 
 __all__ = [
     "MAX_VALUE",
@@ -17,6 +18,7 @@ __all__ = [
     "Inactivity",
     "ProgrammeChange",
     "QuotaUse",
+    "StoredAnswer",
     "StreakLevel",
     "Target",
     "TargetGroup",

@@ -1,3 +1,10 @@
+from targets.operations.answers import (
+    FirstAnswer,
+    KeyedCall,
+    answer_once,
+    forget_answers,
+    purge_answers,
+)
 from targets.operations.brands import BrandMade, create_brand
 from targets.operations.clients import ClientMade, create_api_client, revoke_api_client
 from targets.operations.customers import MOST_CUSTOMERS, CustomerData, put_customer, put_customers
@@ -26,15 +33,20 @@ __all__ = [
     "Change",
     "ClientMade",
     "CustomerData",
+    "FirstAnswer",
     "GroupData",
+    "KeyedCall",
     "LevelData",
     "PeriodData",
     "Programme",
     "Taken",
     "TargetData",
+    "answer_once",
     "create_api_client",
     "create_brand",
     "create_target_group",
+    "forget_answers",
+    "purge_answers",
     "put_customer",
     "put_customers",
     "record_change",

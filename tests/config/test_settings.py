@@ -30,3 +30,10 @@ def test_quota_below_zero_stops_the_start():
 
     assert result.returncode == 1
     assert "REQUESTS_PER_MINUTE is from 0" in result.stderr
+
+
+def test_keys_cannot_be_forgotten_before_a_day_is_over():
+    result = deploy_check.check(IDEMPOTENCY_HOURS="23")
+
+    assert result.returncode == 1
+    assert result.stderr.rstrip().endswith("IDEMPOTENCY_HOURS is from 24 to 8784, not 23.")

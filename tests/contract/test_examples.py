@@ -4,6 +4,8 @@ import jsonschema
 import pytest
 import simplejson
 
+from targets.models import ApiClient
+from targets.operations import create_api_client
 from tests.contract.conftest import Scene, record
 from tests.contract.test_document import OPERATIONS, resolved
 
@@ -20,7 +22,15 @@ def leaving(scene: Scene) -> None:
     assert scene.site.post(scene.path(f"{TARGET}/unEnroll"), record(effective="endOfCycle"))[0] == 200
 
 
-BEFORE = {"enroll": out, "unEnrollCancel": leaving}
+def with_the_client(scene: Scene) -> None:
+    """The client whose credentials the example sends."""
+    create_api_client(username=scene.site.username, brand_name=None, group_name=None)
+    client = ApiClient.objects.get()
+    client.client_id, client.client_secret = "q3ZkX0bV8yT1mL5n", "its secret"
+    client.save()
+
+
+BEFORE = {"enroll": out, "unEnrollCancel": leaving, "generateToken": with_the_client}
 CALLS = [
     pytest.param(name, operation, example, id=f"{name}-{title}")
     for name, operation in OPERATIONS.items()

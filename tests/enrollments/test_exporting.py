@@ -74,6 +74,7 @@ def test_export_of_a_customer_without_history_has_who_he_is_and_empty_sections(c
         "grants": [],
         "receipts": [],
         "edits": [],
+        "storedAnswers": [],
     }
 
 

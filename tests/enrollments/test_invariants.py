@@ -37,6 +37,8 @@ AN_OUTCOME = """INSERT INTO enrollments_activityoutcome (activity_id, participat
   reason, delta, value, achieved, grant_ids) VALUES """
 AN_INACTIVITY = "INSERT INTO targets_inactivity (target_group_id, began_at, ended_at, began_by, ended_by) VALUES "
 A_CHANGE = "INSERT INTO targets_programmechange (target_group_id, version, at, by, source, request_id, changes) VALUES "
+AN_ANSWER = """INSERT INTO targets_storedanswer (api_user_id, key_digest, fingerprint, body, customer_ids, recorded_at)
+  SELECT id, repeat('{digit}', 64), repeat('0', 64), '', '{{{{}}}}', now() FROM targets_apiuser"""
 A_RECEIPT = """INSERT INTO enrollments_receipt (brand_id, participation_id, stay_id, kind, effective_at, recorded_at,
   source, actor, reason, request_id, run_number, streak_count, cycle_count, from_cycle, first_cycle, end_cycle,
   running_verdict, ignored_fields) VALUES """
@@ -48,6 +50,8 @@ VIOLATIONS = {
     "SELECT upper(name), 'UTC', false, true, now() FROM targets_brand WHERE id = {brand}",
     "brand_has_clock_if_sandbox": "UPDATE targets_brand SET clock_at = now() WHERE id = {brand}",
     "api_user_secret_is_a_digest": "UPDATE targets_apiuser SET secret_digest = 'secret'",
+    "stored_answer_once": f"{AN_ANSWER.format(digit='0')}; {AN_ANSWER.format(digit='0')}",
+    "stored_answer_has_digests": AN_ANSWER.format(digit="x"),
     "customer_unique_in_brand": "UPDATE targets_customer SET customer_id = "
     "(SELECT customer_id FROM targets_customer WHERE id = {customer}) WHERE id = {customer2}",
     "customer_id_positive": "UPDATE targets_customer SET customer_id = 0 WHERE id = {customer}",

@@ -25,6 +25,9 @@ KINDS = {
 # BEGIN included. One for who calls and what he may do; group, target and customer; the locks; what is decided on (for
 # a streak its achieved and its missed cycles too); receipt, stay and participation.
 UNENROLL = {"immediate": 17, "period end": 17, "streak": 19}
+# An Idempotency-Key: its row, the lock of the customer, the answer; and the operation's own transaction becomes a
+# savepoint, that is two statements more.
+KEY = 5
 # A forfeited reward is named in the answer.
 NAMING = 1
 
@@ -48,9 +51,9 @@ def copy_of(receipt):
     return copy
 
 
-def statements(client, path, body):
+def statements(client, path, body, **headers):
     with CaptureQueriesContext(connection) as captured:
-        response = client.post(path, body, format="json")
+        response = client.post(path, body, format="json", headers=headers)
     assert response.status_code == 200, response.content
     return len(captured)
 
@@ -85,6 +88,20 @@ def test_unenroll_that_forfeits_takes_the_same_statements_too(brand, client_of, 
     count = statements(client, path, [{"customerId": customer.customer_id}])
 
     assert count == UNENROLL["period end"] + NAMING
+
+
+def test_key_costs_the_same_few_statements_and_a_repeat_hardly_any(brand, client_of):
+    target = make_programme(brand=brand)
+    customer = enrolled(target, past_receipts=0)
+    client = client_of(ApiUserFactory(brand=brand).user.username, SECRET)
+    path = f"/targetGroups/{target.target_group_id}/targets/{target.pk}/unEnroll"
+    body, headers = [{"customerId": customer.customer_id}], {"Idempotency-Key": "4711"}
+
+    first = statements(client, path, body, **headers)
+    again = statements(client, path, body, **headers)
+
+    assert first == UNENROLL["immediate"] + KEY
+    assert again == 5  # who calls; begin, key, answer, end
 
 
 def test_unenroll_computes_no_slow_password_hash(brand, client_of, monkeypatch):

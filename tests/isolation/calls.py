@@ -13,6 +13,8 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 # Asked without credentials, and meant to be. (The probes and static files are answered before any URL is looked up.)
 PUBLIC = {"", "admin", "docs", "docs/", "v3/schema"}
+# Who asks for a token shows the credentials of a client, of whatever brand: tests/config/test_tokens.py.
+TOKENS = {"oauth/token", "v3/oauth/token/generate"}
 PUBLIC_BEFORE_URLS = ["/healthz", "/readyz", "/static/milestreak/console.css"]
 
 # What another brand's id, or an unknown one, is answered. A row may say otherwise.
@@ -161,7 +163,7 @@ def calls_of(path: str, pattern: URLPattern) -> list[Call]:
 
 
 def all_calls() -> list[Call]:
-    return [call for path, pattern in all_paths() if path not in PUBLIC for call in calls_of(path, pattern)]
+    return [call for path, pattern in all_paths() if path not in PUBLIC | TOKENS for call in calls_of(path, pattern)]
 
 
 class Watched(dict[str, Any]):

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('targets', '0013_own_calendars'),
+        ('targets', '0015_stored_answers'),
     ]
 
     operations = [
