@@ -1,3 +1,4 @@
+from targets.operations.api_users import SecretMade, add_api_user, revoke_former_secret, rotate_secret
 from targets.operations.brands import BrandMade, create_brand
 from targets.operations.customers import MOST_CUSTOMERS, CustomerData, put_customer, put_customers
 from targets.operations.foreseeing import refuse_target_group
@@ -27,7 +28,9 @@ __all__ = [
     "LevelData",
     "PeriodData",
     "Programme",
+    "SecretMade",
     "TargetData",
+    "add_api_user",
     "create_brand",
     "create_target_group",
     "put_customer",
@@ -35,5 +38,7 @@ __all__ = [
     "record_change",
     "refuse_target_group",
     "regular_periods",
+    "revoke_former_secret",
+    "rotate_secret",
     "unbound_periods",
 ]

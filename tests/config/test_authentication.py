@@ -19,6 +19,12 @@ from targets.models import ApiUser, Brand
 
 pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
 
+
+@pytest.fixture(autouse=True)
+def quick_hashes(settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 CHALLENGE = 'Basic realm="Milestreak", charset="UTF-8"'
 
 
@@ -120,7 +126,22 @@ def test_unknown_user_costs_as_many_digests_and_queries_as_a_wrong_secret(
 
 
 @pytest.mark.parametrize(
-    "header", ["Basic", "Basic !", "Basic dGlsbA==", "Basic /////w==", "Bearer abc", "Basic \u00fc", "", "x"]
+    "header",
+    [
+        "Basic",
+        "Basic !",
+        "Basic dGlsbA==",
+        "Basic /////w==",  # no UTF-8
+        "Basic dGkAbGw6eA==",  # a NUL in the user name
+        "Bearer abc",
+        "Basic \u00fc",
+        "",
+        "x",
+        "Basic " + base64.b64encode(b"u" * 151 + b":x").decode(),  # longer than any user name
+        "Basic " + base64.b64encode(b"till:" + b"x" * 1600).decode(),
+        "Basic " + "A" * 100_000,
+    ],
+    ids=range(12),
 )
 def test_malformed_credentials_are_refused_without_a_query(header, django_assert_num_queries):
     with django_assert_num_queries(0):
