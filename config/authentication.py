@@ -14,7 +14,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from config.guessing import Guesses, network_of
-from config.passwords import RememberedCredentials, check_slowly, credential_key, pretend_to_check
+from config.passwords import RememberedCredentials, check_slowly, credential_key
 from targets import credentials
 from targets.addresses import client_address
 from targets.enums import SecretForm
@@ -51,7 +51,7 @@ class BrandBasicAuthentication(BaseAuthentication):
 
     `request.auth.brand` is the brand; `request.auth.granted_permissions` names such as "enrollments.unenroll".
     A right generated secret, and a person's password that was right a moment ago, are taken however many guesses have
-    failed: a stranger cannot lock a brand out. Whatever else fails takes the same way, whoever is named in it.
+    failed: a stranger cannot lock a brand out. What fails is answered and counted the same way, whoever is named.
     """
 
     def authenticate(self, request: Request) -> tuple[Any, ApiUser] | None:
@@ -106,7 +106,6 @@ def has_right_password(api_user: ApiUser | None, username: str, password: str, n
     """Whether `password` is the person's own. Raises `Throttled`, before hashing, after too many failures."""
     if api_user is None or api_user.secret_form != SecretForm.PASSWORD:
         guesses.refuse_too_many(username, network)
-        pretend_to_check()
         return False
     stored = api_user.user.password
     key = credential_key(username=username, network=network, password=password, stored=stored)

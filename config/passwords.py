@@ -1,6 +1,8 @@
 """Passwords of people over the API: slow to check, so a right one is remembered for a minute.
 
-A stranger must not be able to use up the processors: whatever comes, a process computes one slow hash at a time.
+A stranger must not be able to use up the processors: whatever comes, a process computes one slow hash at a time, and
+none for a name that nobody has. So the time of a refusal tells who has a password of his own; a hash in pretence would
+hide it only until strangers enough ask at once, and have them keep the processors busy with made-up names.
 """
 
 import hashlib
@@ -12,7 +14,7 @@ from concurrent.futures import Future
 from threading import BoundedSemaphore, Lock
 
 from django.conf import settings
-from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.hashers import check_password
 from rest_framework.exceptions import Throttled
 
 REMEMBERED_SECONDS = 60  # api.md 2
@@ -108,15 +110,3 @@ def check_slowly(password: str, stored: str) -> bool:
         return check_password(password, stored)
     finally:
         one_slow_hash.release()
-
-
-def pretend_to_check() -> None:
-    """Take as long as `check_slowly`, so that the time does not tell who has a password of his own.
-
-    Nobody waits for a pretence: while the process hashes for somebody, there is none.
-    """
-    if one_slow_hash.acquire(blocking=False):
-        try:
-            make_password("")
-        finally:
-            one_slow_hash.release()

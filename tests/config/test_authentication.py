@@ -20,11 +20,6 @@ from targets.models import ApiUser, Brand
 pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
 
 
-@pytest.fixture(autouse=True)
-def quick_hashes(settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-
-
 CHALLENGE = 'Basic realm="Milestreak", charset="UTF-8"'
 
 

@@ -1,3 +1,5 @@
+import pytest
+
 from tests import deploy_check
 
 
@@ -16,3 +18,14 @@ def test_hosts_with_spaces_between_them_are_taken():
     result = deploy_check.check(ALLOWED_HOSTS="example.org, example.com")
 
     assert (result.returncode, result.stdout) == (0, "System check identified no issues (0 silenced).\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("GUESSES_PER_USER", "many"), ("GUESSES_PER_ADDRESS", "0/minute"), ("LOGIN_FAILURES", "0")]
+)
+def test_limit_that_is_none_stops_the_start_and_is_named(name, text):
+    result = deploy_check.check(**{name: text})
+
+    last_line = result.stderr.strip().splitlines()[-1]
+    assert result.returncode == 1
+    assert last_line.startswith("django.core.exceptions.ImproperlyConfigured") and name in last_line
