@@ -28,4 +28,5 @@ def test_limit_that_is_none_stops_the_start_and_is_named(name, text):
 
     last_line = result.stderr.strip().splitlines()[-1]
     assert result.returncode == 1
-    assert last_line.startswith("django.core.exceptions.ImproperlyConfigured") and name in last_line
+    assert last_line.startswith("django.core.exceptions.ImproperlyConfigured")
+    assert name in last_line
