@@ -15,7 +15,7 @@ from enrollments.editing import CycleEdit, ProgrammeEdit, TargetEdit
 from enrollments.models import Participation
 from enrollments.operations import ActivityData, edit_programme, enroll, record_activity, unenroll
 from targets.enums import TrackingType
-from targets.models import Brand
+from targets.models import Brand, StaffBrand
 from tests.enrollments.admin_scene import ACT, LIST, NOW, enrolled, programme, signed_in, staff
 from tests.factories import START, ApiUserFactory, freeze
 
@@ -25,6 +25,7 @@ MODELS = {
     model.__name__: model
     for label in ("targets", "rewards", "enrollments")
     for model in apps.get_app_config(label).get_models()
+    if model is not StaffBrand  # on the page of a user
 }
 # Statements of the list and of the page of one row, the session's and the user's among them.
 STATEMENTS = {
