@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 
 from targets.brand_limits import brands_of, of_brands_of
 from targets.models import TargetGroup
@@ -37,7 +37,18 @@ class BoundedPaginator(Paginator):
         return MOST_COUNTED
 
 
-class ConsoleAdmin(admin.ModelAdmin):
+class PermissionFirst(admin.ModelAdmin):
+    """Django's history looks for the row first, and so tells who may not see it whether there is one."""
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        return super().history_view(request, object_id, extra_context)
+
+
+class ConsoleAdmin(PermissionFirst):
     """A list that never counts, sorts or joins more than it shows. Nothing is ever deleted.
 
     `brand_path` leads from a row to its brand. Staff see and touch rows of their brands only: all pages take their rows

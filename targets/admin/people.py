@@ -8,13 +8,14 @@ from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
 
 from targets.access import Role
+from targets.admin.lists import PermissionFirst
 from targets.models import StaffBrand
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
-class SuperusersOnly(admin.ModelAdmin):
+class SuperusersOnly(PermissionFirst):
     """No permission opens this."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
