@@ -48,6 +48,8 @@ VIOLATIONS = {
     "SELECT upper(name), 'UTC', false, true, now() FROM targets_brand WHERE id = {brand}",
     "brand_has_clock_if_sandbox": "UPDATE targets_brand SET clock_at = now() WHERE id = {brand}",
     "api_user_secret_is_a_digest": "UPDATE targets_apiuser SET secret_digest = 'secret'",
+    "staff_brand_once": "INSERT INTO targets_staffbrand (user_id, brand_id) "
+    "SELECT user_id, NULL FROM targets_apiuser, generate_series(1, 2)",
     "customer_unique_in_brand": "UPDATE targets_customer SET customer_id = "
     "(SELECT customer_id FROM targets_customer WHERE id = {customer}) WHERE id = {customer2}",
     "customer_id_positive": "UPDATE targets_customer SET customer_id = 0 WHERE id = {customer}",
