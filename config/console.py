@@ -18,6 +18,7 @@ ORDER = [
     "targets.FormerValue",
     "targets.Brand",
     "targets.ApiUser",
+    "targets.AuditEntry",
     "enrollments.Participation",
     "enrollments.Receipt",
     "enrollments.Activity",

@@ -1,3 +1,3 @@
-from targets.admin import brands, customers, programmes
+from targets.admin import audit, brands, customers, programmes
 
-__all__ = ["brands", "customers", "programmes"]
+__all__ = ["audit", "brands", "customers", "programmes"]

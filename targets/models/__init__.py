@@ -1,3 +1,4 @@
+from targets.models.audit import AuditEntry
 from targets.models.brand import ApiUser, Brand
 from targets.models.customer import Customer
 from targets.models.history import FormerCycle, FormerValue, ProgrammeChange
@@ -6,6 +7,7 @@ from targets.models.programme import MAX_VALUE, Cycle, Inactivity, StreakLevel, 
 __all__ = [
     "MAX_VALUE",
     "ApiUser",
+    "AuditEntry",
     "Brand",
     "Customer",
     "Cycle",

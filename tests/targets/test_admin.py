@@ -44,6 +44,7 @@ def test_index_bears_our_name_and_lists_customers_first(chief):
         "FormerValue",
         "Brand",
         "ApiUser",
+        "AuditEntry",
     ]
 
 
