@@ -7,15 +7,26 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import F, Func, TextField
+from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from config.guessing import Guesses, network_of
+from config.passwords import RememberedCredentials, check_slowly, credential_key
 from targets import credentials
+from targets.addresses import client_address
+from targets.enums import SecretForm
 from targets.models import ApiUser
 
 NOBODYS_DIGEST = "0" * 64
+MOST_ENCODED = 2048  # characters of a credential; more is nobody's and not worth decoding
+MOST_USERNAME = 150  # characters: Django's
+
+# Of this process.
+guesses = Guesses()
+remembered = RememberedCredentials()
 
 
 class GrantedPermissions(Func):
@@ -39,6 +50,8 @@ class BrandBasicAuthentication(BaseAuthentication):
     """`username:secret` -> (user, API user). One query, which also loads what the API user may do.
 
     `request.auth.brand` is the brand; `request.auth.granted_permissions` names such as "enrollments.unenroll".
+    A right generated secret, and a person's password that was right a moment ago, are taken however many guesses have
+    failed: a stranger cannot lock a brand out. What fails is answered and counted the same way, whoever is named.
     """
 
     def authenticate(self, request: Request) -> tuple[Any, ApiUser] | None:
@@ -47,10 +60,13 @@ class BrandBasicAuthentication(BaseAuthentication):
             return None
         username, password = decoded(encoded)
         api_user = find_api_user(username)
-        expected = api_user.secret_digest if api_user else NOBODYS_DIGEST
-        is_right = hmac.compare_digest(credentials.digest(password), expected)
-        if api_user is None or not is_right or not is_active(api_user):
+        if api_user is not None and not is_active(api_user):
+            api_user = None
+        network = network_of(client_address(request))
+        if not has_right_secret(api_user, password) and not has_right_password(api_user, username, password, network):
+            guesses.count(username, network)
             raise AuthenticationFailed
+        assert api_user is not None  # noqa: S101 - nobody has neither secret nor password
         return api_user.user, api_user
 
     def authenticate_header(self, request: Request) -> str:
@@ -66,13 +82,37 @@ class BrandBasicScheme(OpenApiAuthenticationExtension):
 
 
 def decoded(encoded: str) -> tuple[str, str]:
+    if len(encoded) > MOST_ENCODED:
+        raise AuthenticationFailed
     try:
         username, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         raise AuthenticationFailed from None
-    if not colon or "\0" in username:  # PostgreSQL takes no NUL
+    if not colon or "\0" in username or len(username) > MOST_USERNAME:  # PostgreSQL takes no NUL
         raise AuthenticationFailed
     return username, password
+
+
+def has_right_secret(api_user: ApiUser | None, password: str) -> bool:
+    """Whether `password` is the generated secret, or the former one before its end. Cheap: one digest, in any case."""
+    given = credentials.digest(password)
+    is_right = hmac.compare_digest(given, (api_user and api_user.secret_digest) or NOBODYS_DIGEST)
+    if api_user is None or api_user.former_until is None or api_user.former_until <= timezone.now():
+        return is_right
+    return hmac.compare_digest(given, api_user.former_digest) or is_right
+
+
+def has_right_password(api_user: ApiUser | None, username: str, password: str, network: str) -> bool:
+    """Whether `password` is the person's own. Raises `Throttled`, before hashing, after too many failures."""
+    if api_user is None or api_user.secret_form != SecretForm.PASSWORD:
+        guesses.refuse_too_many(username, network)
+        return False
+    stored = api_user.user.password
+    key = credential_key(username=username, network=network, password=password, stored=stored)
+    if key in remembered:
+        return True
+    guesses.refuse_too_many(username, network)
+    return remembered.verify(key, lambda: check_slowly(password, stored))
 
 
 def is_active(api_user: ApiUser) -> bool:

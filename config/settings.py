@@ -5,6 +5,7 @@ with a sentence that names the variable. docs/operating.md lists them for operat
 """
 
 import sys
+from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import environ  # type: ignore[import-untyped]
 from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
+from limits import RateLimitItem
+from limits import parse as parse_limit
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -55,6 +58,7 @@ INSTALLED_APPS = [
     "oauth2_provider",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "axes",
     "targets",
     "rewards",
     "enrollments",
@@ -71,6 +75,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",  # last; looks at one attribute unless a log-in was refused
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -194,6 +199,42 @@ for _text in TRUSTED_PROXIES:
         ip_network(_text)
     except ValueError as error:
         raise ImproperlyConfigured(f"TRUSTED_PROXIES: {error}. Write 10.0.0.0/8, or a single address.") from None
+
+
+def limit(name: str, *, default: str) -> RateLimitItem:
+    """So many in so long: `10/5 minutes`."""
+    text: str = env.str(name, default="") or default
+    try:
+        found = parse_limit(text)
+    except ValueError:
+        found = None
+    if found is None or found.amount < 1 or found.get_expiry() < 1:
+        raise ImproperlyConfigured(f"{name} is a number in a time, such as {default!r}, not {text!r}.")
+    return found
+
+
+# Wrong credentials of the API that are taken from an address, with one user name and in all (config/guessing.py).
+GUESSES_PER_USER = limit("GUESSES_PER_USER", default="10/5 minutes")
+GUESSES_PER_ADDRESS = limit("GUESSES_PER_ADDRESS", default="50/5 minutes")
+
+# The admin's log-in, where the database counts: config/login.py. The API does not come by these backends.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_FAILURE_LIMIT = env.int("LOGIN_FAILURES", default=5)
+AXES_COOLOFF_TIME = timedelta(minutes=env.int("LOGIN_PAUSE_MINUTES", default=15))
+if AXES_FAILURE_LIMIT < 1 or timedelta(minutes=1) > AXES_COOLOFF_TIME:
+    raise ImproperlyConfigured("LOGIN_FAILURES and LOGIN_PAUSE_MINUTES are 1 or more.")
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # the page says when to try again, and that stays true
+AXES_CLIENT_IP_CALLABLE = "config.login.address_of"
+AXES_LOCKOUT_CALLABLE = "config.login.locked_out"
+AXES_ENABLE_ADMIN = False  # manage.py axes_list_attempts shows them
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
 
 # Behind a proxy that ends TLS and sets X-Forwarded-Proto itself: TLS_PROXY=true.
 if env.bool("TLS_PROXY", default=False):

@@ -19,7 +19,7 @@ def generate_secret() -> str:
 def password_to_send(secret: str, form: SecretForm) -> str:
     """What a client puts behind the colon of Basic authentication."""
     # MD5 is the wire form of published clients, not how the secret is kept.
-    return secret if form == SecretForm.PLAIN else hashlib.md5(secret.encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(secret.encode(), usedforsecurity=False).hexdigest() if form == SecretForm.MD5_HEX else secret
 
 
 def digest(password: str) -> str:

@@ -60,10 +60,11 @@ class Allocation(models.TextChoices):
 
 
 class SecretForm(models.TextChoices):
-    """In which form an API user sends his secret as Basic password."""
+    """What an API user sends as Basic password."""
 
     PLAIN = "PLAIN", "The secret itself"
     MD5_HEX = "MD5_HEX", "Lower-case hex MD5 of the secret (published clients)"
+    PASSWORD = "PASSWORD", "The person's own password"
 
 
 class RegisterOutcome(models.TextChoices):

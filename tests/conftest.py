@@ -12,6 +12,9 @@ from pytest_django.live_server_helper import LiveServer
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
+from config import authentication
+from config.guessing import Guesses
+from config.passwords import RememberedCredentials
 from targets.models import Brand
 from tests.factories import SECRET, START, ApiUserFactory, BrandFactory
 
@@ -35,6 +38,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(no_soak)
         if "browser" in item.keywords and not has_browser:
             item.add_marker(no_browser)
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process remembers of credentials begins anew with each test."""
+    monkeypatch.setattr(authentication, "guesses", Guesses())
+    monkeypatch.setattr(authentication, "remembered", RememberedCredentials())
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ class ApiUserAdmin(ConsoleAdmin):
     list_select_related = ("user", "brand")
     search_fields = ("user__username__exact",)
     search_help_text = "A user name, exactly."
-    fields = ("user", "brand", "is_active", "requests_per_minute", "secret_form", "created_at")
-    readonly_fields = ("user", "brand", "secret_form", "created_at")
+    fields = ("user", "brand", "is_active", "requests_per_minute", "secret_form", "former_until", "created_at")
+    readonly_fields = ("user", "brand", "secret_form", "former_until", "created_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -50,13 +50,23 @@ class Brand(models.Model):
         return self.name
 
 
+IS_DIGEST = r"^[0-9a-f]{64}$"
+
+
 class ApiUser(models.Model):
-    """A Django user who may use the API of one brand. The secret itself is never stored (api.md 2)."""
+    """A Django user who may use the API of one brand. A generated secret itself is never stored (api.md 2).
+
+    While a secret is rotated, the former one is accepted too, until `former_until`.
+    """
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_user")
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="api_users")
     secret_form = models.CharField(max_length=8, choices=SecretForm.choices, default=SecretForm.PLAIN)
     secret_digest = models.CharField(max_length=64, editable=False)
+    former_digest = models.CharField(max_length=64, editable=False, default="")
+    former_until = models.DateTimeField(
+        null=True, editable=False, help_text="Until then the former secret is accepted beside the new one."
+    )
     is_active = models.BooleanField(default=True)
     requests_per_minute = models.PositiveIntegerField(
         null=True,
@@ -69,10 +79,18 @@ class ApiUser(models.Model):
         verbose_name = "API user"
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(secret_digest__regex=r"^[0-9a-f]{64}$"),  # noqa: S106 - a form, no secret
+                condition=models.Q(secret_form=SecretForm.PASSWORD, secret_digest="")
+                | ~models.Q(secret_form=SecretForm.PASSWORD) & models.Q(secret_digest__regex=IS_DIGEST),
                 name="api_user_secret_is_a_digest",
-                violation_error_message="Only a digest of the secret is stored.",
-            )
+                violation_error_message="Only a digest of the secret is stored, and none of a person's own password.",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(former_digest="", former_until=None)
+                | ~models.Q(secret_form=SecretForm.PASSWORD)
+                & models.Q(former_digest__regex=IS_DIGEST, former_until__isnull=False),
+                name="api_user_former_secret_ends",
+                violation_error_message="A former secret is stored as a digest, with the instant at which it ends.",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ from targets.operations.answers import (
     forget_answers,
     purge_answers,
 )
+from targets.operations.api_users import SecretMade, add_api_user, revoke_former_secret, rotate_secret
 from targets.operations.brands import BrandMade, create_brand
 from targets.operations.clients import ClientMade, create_api_client, revoke_api_client
 from targets.operations.customers import MOST_CUSTOMERS, CustomerData, put_customer, put_customers
@@ -39,8 +40,10 @@ __all__ = [
     "LevelData",
     "PeriodData",
     "Programme",
+    "SecretMade",
     "Taken",
     "TargetData",
+    "add_api_user",
     "answer_once",
     "create_api_client",
     "create_brand",
@@ -53,6 +56,8 @@ __all__ = [
     "refuse_target_group",
     "regular_periods",
     "revoke_api_client",
+    "revoke_former_secret",
+    "rotate_secret",
     "take_units",
     "unbound_periods",
 ]

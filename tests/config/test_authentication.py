@@ -119,7 +119,23 @@ def test_unknown_user_costs_as_many_digests_and_queries_as_a_wrong_secret(
     assert digested == ["wrong", "wrong"]
 
 
-@pytest.mark.parametrize("header", ["Basic", "Basic !", "Basic dGlsbA==", "Basic /////w==", "Basic \u00fc", "", "x"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Basic",
+        "Basic !",
+        "Basic dGlsbA==",
+        "Basic /////w==",  # no UTF-8
+        "Basic dGkAbGw6eA==",  # a NUL in the user name
+        "Basic \u00fc",
+        "",
+        "x",
+        "Basic " + base64.b64encode(b"u" * 151 + b":x").decode(),  # longer than any user name
+        "Basic " + base64.b64encode(b"till:" + b"x" * 1600).decode(),
+        "Basic " + "A" * 100_000,
+    ],
+    ids=range(11),
+)
 def test_malformed_credentials_are_refused_without_a_query(header, django_assert_num_queries):
     with django_assert_num_queries(0):
         response = APIClient().get("/v3/who", HTTP_AUTHORIZATION=header)

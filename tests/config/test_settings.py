@@ -1,3 +1,5 @@
+import pytest
+
 from tests import deploy_check
 
 
@@ -37,3 +39,15 @@ def test_keys_cannot_be_forgotten_before_a_day_is_over():
 
     assert result.returncode == 1
     assert result.stderr.rstrip().endswith("IDEMPOTENCY_HOURS is from 24 to 8784, not 23.")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("GUESSES_PER_USER", "many"), ("GUESSES_PER_ADDRESS", "0/minute"), ("LOGIN_FAILURES", "0")]
+)
+def test_limit_that_is_none_stops_the_start_and_is_named(name, text):
+    result = deploy_check.check(**{name: text})
+
+    last_line = result.stderr.strip().splitlines()[-1]
+    assert result.returncode == 1
+    assert last_line.startswith("django.core.exceptions.ImproperlyConfigured")
+    assert name in last_line
