@@ -20,7 +20,8 @@ PUBLISHED_HEADER = "X-CAP-API-OAUTH-TOKEN"
 class BearerAuthentication(BaseAuthentication):
     """A token -> (user, API user), as `BrandBasicAuthentication` has it, by one query.
 
-    Beside brand and `granted_permissions` the API user has `token_scope`, which `OperationPermission` keeps to.
+    Beside brand and `granted_permissions` the API user has `token_scope`, which `OperationPermission` keeps to, and
+    `token_client`, the id of the client that fetched the token.
     Nothing is remembered: whatever ends a token ends it at once.
     """
 
@@ -79,6 +80,7 @@ def find_holder(token: str) -> ApiUser | None:
         .annotate(
             granted_permissions=GrantedPermissions(F("user")),
             token_scope=F("user__oauth2_provider_application__accesstoken__scope"),
+            token_client=F("user__oauth2_provider_application__client_id"),
         )
         .first()
     )

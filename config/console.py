@@ -19,6 +19,7 @@ ORDER = [
     "targets.Brand",
     "targets.ApiUser",
     "targets.ApiClient",
+    "targets.AuditEntry",
     "enrollments.Participation",
     "enrollments.Receipt",
     "enrollments.Activity",

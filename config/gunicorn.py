@@ -16,6 +16,12 @@ timeout = 60  # seconds without a sign of life of a worker; the database gives u
 graceful_timeout = 30  # for requests under way when the service is told to stop
 keepalive = 75  # longer than a proxy in front keeps an idle connection
 
+# What a request may be before any view: longer ones are refused by the worker, in the envelope.
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190
+forwarded_allow_ips = ""  # whether a proxy ended TLS is the business of TLS_PROXY alone
+
 control_socket_disable = True  # it would lie in the home directory, shared by every instance of the user
 
 accesslog = "-" if os.environ.get("ACCESS_LOG") else None

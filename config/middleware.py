@@ -11,6 +11,7 @@ from django.http.response import HttpResponseBase
 
 from config.envelope import RETRY_AFTER, error_json, error_of_status, failure_bytes
 from config.request_id import current_request_id
+from targets.callers import current_request
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 API_PATH = re.compile(r"/(v3|targetGroups|users|oauth)(/|$)")
@@ -27,10 +28,11 @@ class RequestIdMiddleware:
         asked = request.headers.get("X-Request-ID", "")
         request_id = asked if SANE_ID.fullmatch(asked) else uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]
-        token = current_request_id.set(request_id)
+        token, caller = current_request_id.set(request_id), current_request.set(request)
         try:
             response = self.answer(request)
         finally:
+            current_request.reset(caller)
             current_request_id.reset(token)
         response["X-Cap-Requestid"] = request_id
         return response

@@ -4,6 +4,7 @@ DEBUG is off unless set, and then nothing has an insecure default: a missing or 
 with a sentence that names the variable. docs/operating.md lists them for operators.
 """
 
+import re
 import sys
 from datetime import timedelta
 from ipaddress import ip_network
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import environ  # type: ignore[import-untyped]
+from csp.constants import NONE, SELF
 from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 from limits import RateLimitItem
@@ -54,6 +56,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "csp",
     "rest_framework",
     "oauth2_provider",
     "drf_spectacular",
@@ -65,10 +68,12 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.headers.HeadersMiddleware",
     "config.middleware.RequestIdMiddleware",
     "config.health.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -243,16 +248,55 @@ SECURE_SSL_REDIRECT = not DEBUG
 SECURE_HSTS_SECONDS = 0 if DEBUG else env.int("HSTS_SECONDS", default=31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
 SECURE_HSTS_PRELOAD = not DEBUG
-SESSION_COOKIE_SECURE = not DEBUG
-CSRF_COOKIE_SECURE = not DEBUG
-SESSION_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "config.reporting.DiscreetReporterFilter"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+
+# Sessions of staff. A browser takes "__Host-" only over TLS, from this very host, for all of its paths.
+COOKIE_PREFIX = "" if DEBUG else "__Host-"
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}sessionid"
+SESSION_COOKIE_SECURE = not DEBUG
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 3600 * env.int("SESSION_HOURS", default=12)  # from signing in, however busy somebody is
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
+CSRF_COOKIE_SECURE = not DEBUG
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Strict"
+
+# What pages may load and run: files of ours. Answers of the API have a policy of their own: config/headers.py.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],  # icons of the docs page
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# The admin. Its path is no secret, but keeps those away who try /admin/ everywhere.
+ADMIN_PATH = env.str("ADMIN_PATH", default="admin").strip("/")
+TAKEN_PATHS = {"docs", "healthz", "oauth", "readyz", "static", "users", "v3"}
+if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,60}", ADMIN_PATH) or ADMIN_PATH in TAKEN_PATHS:
+    raise ImproperlyConfigured(
+        "ADMIN_PATH is one word of small letters, digits and hyphens, such as console, and none of "
+        f"{', '.join(sorted(TAKEN_PATHS))}."
+    )
+LOGIN_URL = "admin:login"
 
 # The API: conventions of the envelope live in config/, the calls in the apps.
 MAX_BODY_BYTES = 1024 * 1024
 MAX_BULK_BODY_BYTES = 16 * MAX_BODY_BYTES
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BULK_BODY_BYTES  # our own limit comes first
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # pages of the admin send each value of each cycle of a programme
+DATA_UPLOAD_MAX_NUMBER_FILES = 0  # nothing takes a file
 MAX_CYCLES = env.int("MAX_CYCLES", default=100)
 if not 1 <= MAX_CYCLES <= 1000:  # what the tables can hold: targets.models.programme
     raise ImproperlyConfigured(f"MAX_CYCLES is from 1 to 1000, not {MAX_CYCLES}.")

@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from targets import quota
+from targets.api.requests import caller_of
 
 
 class ClientQuota(BaseThrottle):
@@ -17,7 +18,7 @@ class ClientQuota(BaseThrottle):
 
     def allow_request(self, request: Request, view: Any) -> bool:
         if request.auth is not None:
-            self.seconds = quota.leases.spend(request.auth, units=1, at=timezone.now())  # type: ignore[arg-type]  # the API user
+            self.seconds = quota.leases.spend(caller_of(request), units=1, at=timezone.now())
         return self.seconds == 0
 
     def wait(self) -> float:

@@ -18,9 +18,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config.authentication import BrandBasicAuthentication, decoded, is_active
+from config import authentication
+from config.authentication import MOST_USERNAME, BrandBasicAuthentication, decoded, is_active
 from config.envelope import failure_of
+from config.guessing import network_of
 from config.parsing import StrictFormParser
+from targets.addresses import client_address
 from targets.answers import Answer
 from targets.api.requests import body_of, validated
 from targets.api.shapes import Number, Text
@@ -29,7 +32,12 @@ from targets.fields import StrictSerializer, TextField
 from targets.models import ApiUser
 
 GRANT = "client_credentials"
-RFC_ERRORS = {401: "invalid_client", 500: "server_error", 503: "temporarily_unavailable"}
+RFC_ERRORS = {
+    401: "invalid_client",
+    429: "temporarily_unavailable",
+    500: "server_error",
+    503: "temporarily_unavailable",
+}
 
 
 class ClientValidator(OAuth2Validator):
@@ -42,11 +50,22 @@ class ClientValidator(OAuth2Validator):
         return owner is not None and is_active(owner)
 
 
-def ask_for_token(parameters: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+def ask_for_token(request: Request, parameters: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
     """Status and answer of the OAuth server, as RFC 6749 has them in 5.1 and 5.2.
 
-    Raises `AuthenticationFailed` where the client is unknown, inactive or has another secret.
+    Raises `AuthenticationFailed` where the client is unknown, inactive or has another secret, `Throttled` where it has
+    failed like that too often from there. A right secret is taken all the same.
     """
+    try:
+        return answer_of_server(parameters)
+    except AuthenticationFailed:
+        client_id, network = parameters.get("client_id", "")[:MOST_USERNAME], network_of(client_address(request))
+        authentication.guesses.refuse_too_many(client_id, network)
+        authentication.guesses.count(client_id, network)
+        raise
+
+
+def answer_of_server(parameters: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
     server = get_oauthlib_core().server
     try:
         _, text, status = server.create_token_response("/oauth/token", "POST", list(parameters.items()), {})
@@ -87,7 +106,7 @@ class TokenView(ClientCredentialsView):
     def post(self, request: Request) -> Response:
         if request.query_params:
             raise InvalidInput("Parameters belong into the body.")
-        status, answer = ask_for_token(token_parameters(request))
+        status, answer = ask_for_token(request, token_parameters(request))
         return Response(answer, status=status)
 
 
@@ -149,5 +168,6 @@ class PublishedTokenView(ClientCredentialsView):
     def post(self, request: Request) -> Answer:
         """A token for a client. Standard clients use `/oauth/token` instead (RFC 6749, client credentials)."""
         sent = validated(KeySerializer, body_of(request))
-        _, answer = ask_for_token({"grant_type": GRANT, "client_id": sent["key"], "client_secret": sent["secret"]})
+        client = {"client_id": sent["key"], "client_secret": sent["secret"]}
+        _, answer = ask_for_token(request, {"grant_type": GRANT, **client})
         return Answer({"accessToken": answer["access_token"], "ttlSeconds": answer["expires_in"]})

@@ -1,7 +1,8 @@
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView, TemplateView
-from drf_spectacular.views import SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from config.schema import schema
 from config.tokens import PublishedTokenView, TokenView
@@ -9,10 +10,10 @@ from config.tokens import PublishedTokenView, TokenView
 # /healthz and /readyz are answered by config.health.ProbeMiddleware; unknown paths by config.middleware.
 urlpatterns = [
     path("", TemplateView.as_view(template_name="landing.html"), name="landing"),
-    path("admin", RedirectView.as_view(pattern_name="admin:index")),
-    path("admin/", admin.site.urls),
+    path(settings.ADMIN_PATH, RedirectView.as_view(pattern_name="admin:index")),
+    path(f"{settings.ADMIN_PATH}/", admin.site.urls),
     path("docs/", RedirectView.as_view(pattern_name="docs")),
-    path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="docs.html"), name="docs"),
     path("v3/schema", schema, name="schema"),
     path("oauth/token", TokenView.as_view()),
     path("v3/oauth/token/generate", PublishedTokenView.as_view()),

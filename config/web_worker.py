@@ -24,7 +24,8 @@ class EnvelopeWorker(ThreadWorker):
             status = HTTPStatus.REQUEST_URI_TOO_LONG
         elif isinstance(exc, LimitRequestHeaders):
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-        self.log.warning("Refused before any view, from %s: %s", (addr or ("?",))[0], exc)
+        # What it was by its name only: the words of the exception repeat the line, which may hold a credential.
+        self.log.warning("Refused before any view, from %s: %s", (addr or ("?",))[0], type(exc).__name__)
         util.write_nonblock(client, refusal(status))
 
 

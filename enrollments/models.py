@@ -1,5 +1,6 @@
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Func, Q, Value
 from django.db.models.functions import Coalesce
@@ -313,6 +314,8 @@ class Receipt(models.Model):
     actor = models.CharField(max_length=150)
     reason = models.CharField(max_length=500, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
+    address = models.CharField(max_length=45, blank=True, db_default="", help_text="From where it came.")
+    credential = models.CharField(max_length=220, blank=True, db_default="", help_text="What proved who it was.")
     # As decided:
     run_number = models.PositiveSmallIntegerField()
     streak_count = models.PositiveSmallIntegerField(default=0)
@@ -355,6 +358,10 @@ class Receipt(models.Model):
             # GET enrollments and the admin: receipts of a participation.
             models.Index(fields=["participation", "id"], name="receipt_by_participation"),
             models.Index(fields=["batch_id"], name="receipt_by_batch", condition=Q(batch_id__isnull=False)),
+            # Admin: by whom, when, in which request. Receipts lie in the order of their instants, near enough for BRIN.
+            models.Index(fields=["actor", "id"], name="receipt_by_who"),
+            BrinIndex(fields=["recorded_at"], name="receipt_by_time"),
+            models.Index(fields=["request_id"], name="receipt_by_request", condition=~Q(request_id="")),
         ]
 
     def __str__(self) -> str:

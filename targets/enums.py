@@ -81,3 +81,12 @@ class Source(models.TextChoices):
     API = "API", "API"
     ADMIN = "ADMIN", "Admin"
     COMMAND = "COMMAND", "Command"
+
+
+class AuditAction(models.TextChoices):
+    """What was done to a user, a group, a brand or a credential."""
+
+    ADDED = "ADDED", "Added"
+    CHANGED = "CHANGED", "Changed"
+    REMOVED = "REMOVED", "Removed"
+    SIGNED_IN = "SIGNED_IN", "Signed in"

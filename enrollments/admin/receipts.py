@@ -10,13 +10,22 @@ from enrollments.admin.history import OfParticipation, ParticipationGroupFilter
 from enrollments.models import Receipt
 from enrollments.receipts import account
 from targets.admin.lists import SEARCH_HELP
+from targets.admin.typed_filters import DayFilter, RequestFilter, WhoFilter
 from targets.queries import as_id
+
+
+class ActorFilter(WhoFilter):
+    path = "actor"
+
+
+class RecordedFilter(DayFilter):
+    path = "recorded_at"
 
 
 @admin.register(Receipt)
 class ReceiptAdmin(OfParticipation):
     list_display = ("__str__", "enrolment", "recorded_at", "source", "actor", "why")
-    list_filter = ("kind", "source", "brand", ParticipationGroupFilter)
+    list_filter = ("kind", "source", "brand", ParticipationGroupFilter, ActorFilter, RecordedFilter, RequestFilter)
     list_select_related = ("participation__customer", "participation__target")
     search_help_text = f"{SEARCH_HELP[:-1]}; #4711 for the receipt of that number; or the id of a batch."
     change_form_template = "admin/enrollments/receipt.html"

@@ -8,6 +8,7 @@ from uuid import UUID
 from enrollments.enums import Source
 from enrollments.models import Participation, Stay
 from enrollments.queries import streak
+from targets.callers import current_caller
 from targets.models import Cycle, Target
 
 
@@ -38,6 +39,7 @@ def account_fields(
 
     `is_newcomer`: there is no progress yet, so nothing is asked of the database.
     """
+    caller = current_caller()
     group = target.target_group
     has_count = group.is_streak and not is_newcomer
     count = streak(participation, target, stay.run_number, origin.at, stays).count if has_count else 0
@@ -52,6 +54,8 @@ def account_fields(
         "actor": origin.by,
         "reason": origin.reason,
         "request_id": origin.request_id,
+        "address": caller.address,
+        "credential": caller.credential,
         "run_number": stay.run_number,
         "streak_count": count,
         "cycle_count": running.target_group.cycle_count,

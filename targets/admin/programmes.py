@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from targets.admin.lists import ReadOnlyAdmin, ReadOnlyInline, TargetGroupFilter
+from targets.admin.typed_filters import DayFilter, RequestFilter, WhoFilter
 from targets.models import (
     Cycle,
     FormerCycle,
@@ -112,8 +113,8 @@ class InactivityAdmin(ReadOnlyAdmin):
 
 @admin.register(ProgrammeChange)
 class ProgrammeChangeAdmin(ReadOnlyAdmin):
-    list_display = ("target_group", "version", "at", "by", "source")
-    list_filter = ("target_group__brand", OwnGroupFilter)
+    list_display = ("target_group", "version", "at", "by", "source", "address")
+    list_filter = ("target_group__brand", OwnGroupFilter, WhoFilter, DayFilter, RequestFilter)
     list_select_related = ("target_group",)
 
 

@@ -1,3 +1,4 @@
+from targets.models.audit import AuditEntry
 from targets.models.brand import ApiUser, Brand
 from targets.models.client import ApiClient
 from targets.models.customer import Customer
@@ -10,6 +11,7 @@ __all__ = [
     "MAX_VALUE",
     "ApiClient",
     "ApiUser",
+    "AuditEntry",
     "Brand",
     "Customer",
     "Cycle",

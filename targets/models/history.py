@@ -16,6 +16,8 @@ class ProgrammeChange(models.Model):
     by = models.CharField(max_length=150, blank=True)
     source = models.CharField(max_length=8, blank=True, help_text="Through which door it came; empty: not said.")
     request_id = models.CharField(max_length=64, blank=True)
+    address = models.CharField(max_length=45, blank=True, db_default="", help_text="From where it came.")
+    credential = models.CharField(max_length=220, blank=True, db_default="", help_text="What proved who it was.")
     changes = ExactJSONField(default=list, help_text="What was changed, each with before and after, in plain words.")
 
     class Meta:
@@ -24,6 +26,12 @@ class ProgrammeChange(models.Model):
             # Serves the history of a programme.
             models.UniqueConstraint(fields=["target_group", "version"], name="change_unique_per_version"),
             models.CheckConstraint(condition=Q(version__gte=1), name="change_version_positive"),
+        ]
+        indexes = [
+            # Admin: by whom, when, in which request.
+            models.Index(fields=["by", "id"], name="change_by_who"),
+            models.Index(fields=["at"], name="change_by_time"),
+            models.Index(fields=["request_id"], name="change_by_request", condition=~Q(request_id="")),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from targets.callers import current_caller
 from targets.models import ProgrammeChange, TargetGroup
 
 
@@ -47,6 +48,7 @@ def record_definition(group: TargetGroup, author: Author) -> None:
 
 
 def _write(group: TargetGroup, version: int, changes: Sequence[Change], author: Author) -> None:
+    caller = current_caller()
     ProgrammeChange.objects.create(
         target_group=group,
         version=version,
@@ -54,5 +56,7 @@ def _write(group: TargetGroup, version: int, changes: Sequence[Change], author: 
         by=author.by,
         source=author.source,
         request_id=author.request_id,
+        address=caller.address,
+        credential=caller.credential,
         changes=[asdict(change) for change in changes],
     )

@@ -10,6 +10,7 @@ from config.guessing import FailureWindow, Guesses, network_of
 from config.passwords import RememberedCredentials
 from targets.enums import SecretForm
 from tests.config.standing_clock import Clock
+from tests.config.token_scene import FORM, TOKEN, new_credentials
 from tests.conftest import basic
 from tests.factories import SECRET, ApiUserFactory, UserFactory
 
@@ -27,7 +28,8 @@ def clock():
 
 @pytest.fixture(autouse=True)
 def few_guesses(settings, monkeypatch, clock):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    quick = "django.contrib.auth.hashers.MD5PasswordHasher"
+    settings.PASSWORD_HASHERS = [quick, "targets.credentials.KeyedDigestHasher"]
     settings.GUESSES_PER_USER = parse(f"{ENOUGH}/1 minute")
     settings.GUESSES_PER_ADDRESS = parse(f"{2 * ENOUGH}/1 minute")
     monkeypatch.setattr(authentication, "guesses", Guesses(clock=clock))
@@ -228,3 +230,30 @@ def test_windows_have_a_clock_of_their_own_that_runs():
     with pytest.raises(Throttled):
         guesses.refuse_too_many("ada", HERE)
     guesses.refuse_too_many("ada", ELSEWHERE)
+
+
+TOO_MANY = {"error": "temporarily_unavailable"}
+
+
+def test_secrets_of_clients_are_guessed_no_oftener_and_the_right_one_is_always_taken(db, client, clock):
+    credentials = new_credentials()
+
+    def ask(secret, address=HERE, **published):
+        if published:
+            body = {"key": credentials.client_id, "secret": secret}
+            return client.post("/v3/oauth/token/generate", body, "application/json", REMOTE_ADDR=address)
+        shown = basic(credentials.client_id, secret)
+        form = "grant_type=client_credentials"
+        return client.post(TOKEN, form, FORM, REMOTE_ADDR=address, HTTP_AUTHORIZATION=shown)
+
+    wrong = [ask(f"guess {number}").status_code for number in range(ENOUGH)]
+    refused = ask("one more")
+    refused_too = ask("one more", published=True)
+
+    assert wrong == [401] * ENOUGH
+    assert (refused.status_code, refused.json(), refused["Retry-After"]) == (429, TOO_MANY, "60")
+    assert (refused_too.status_code, refused_too.json()["errors"][0]["code"]) == (429, 4290)
+    assert ask(credentials.client_secret).status_code == 200
+    assert ask("from elsewhere", address=ELSEWHERE).status_code == 401
+    clock.now += 60
+    assert ask("later").status_code == 401

@@ -43,6 +43,7 @@ STATEMENTS = {
     "StreakLevel": (6, 5),
     "Inactivity": (6, 4),
     "ProgrammeChange": (6, 4),
+    "AuditEntry": (4, 3),
     "FormerCycle": (6, 4),
     "FormerValue": (6, 6),
     "Reward": (6, 4),

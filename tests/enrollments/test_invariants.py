@@ -125,6 +125,7 @@ VIOLATIONS = {
     "SELECT cycle_id, until_version, now(), now(), now() FROM targets_formercycle",
     "former_value_unique": "INSERT INTO targets_formervalue (target_value_id, until_version, value) "
     "SELECT target_value_id, until_version, 1 FROM targets_formervalue",
+    "targets_auditentry_append_only": "UPDATE targets_auditentry SET by = 'another'",
     "targets_formercycle_append_only": "DELETE FROM targets_formercycle",
     "targets_formervalue_append_only": "DELETE FROM targets_formervalue",
     "level_count_unique": "UPDATE targets_streaklevel SET target_count = 2 WHERE id = {level4}",

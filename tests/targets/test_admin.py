@@ -45,6 +45,7 @@ def test_index_bears_our_name_and_lists_customers_first(chief):
         "Brand",
         "ApiUser",
         "ApiClient",
+        "AuditEntry",
     ]
 
 

@@ -14,6 +14,7 @@ import requests
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.urls import reverse
 from django.utils import timezone
 from rich.console import Console
 from rich.progress import track
@@ -137,7 +138,7 @@ def invite(console: Console, address: str, made: BrandMade, player: Player) -> N
         "",
         f"API       {address}/v3    user {username}    password {made.secret}",
         f"Docs      {address}/docs",
-        f"Admin     {address}/admin/    user {STAFF}    password {staff_password()}",
+        f"Admin     {address}{reverse('admin:index')}    user {STAFF}    password {staff_password()}",
         "",
         f"Customer {enrolled} is still in {XYZ}. What would leaving mean for him?",
         "",

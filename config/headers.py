@@ -1,0 +1,27 @@
+"""Headers that tell browsers and caches what they may do with an answer. Pages have the policy of the settings."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+from config.middleware import API_PATH
+
+NO_FEATURES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+NO_PAGE = "default-src 'none'; frame-ancestors 'none'"  # data only: nothing of it is shown, run or framed
+
+
+class HeadersMiddleware:
+    """Outside of everything that answers, so that refusals and failures have the headers too."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        response["Permissions-Policy"] = NO_FEATURES
+        response["X-Content-Type-Options"] = "nosniff"
+        if API_PATH.match(request.path_info):
+            response["Content-Security-Policy"] = NO_PAGE
+            response.setdefault("Cache-Control", "no-store")  # who is a customer, and where he stands
+        return response

@@ -1,0 +1,43 @@
+"""The audit of permissions and credentials, to be searched."""
+
+import re
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from targets.admin.lists import ReadOnlyAdmin
+from targets.admin.typed_filters import DayFilter, RequestFilter, WhoFilter
+from targets.models import AuditEntry
+from targets.operations import Change
+
+NUMBERED = re.compile(r"(?P<kind>\D+?) #(?P<number>[0-9]{1,18})")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ("at", "by", "action", "about", "what", "address", "source")
+    list_filter = ("action", "source", WhoFilter, DayFilter, RequestFilter)
+    search_fields = ("name",)  # makes Django show the box; what is searched is below
+    search_help_text = "What was changed, exactly: a name, or a kind and a number such as user #7."
+    fields = ("at", "by", "action", "about", "what", "source", "address", "credential", "request_id")
+    readonly_fields = ("about", "what")
+
+    @admin.display(description="Of what")
+    def about(self, entry: AuditEntry) -> str:
+        return f"{entry.kind} #{entry.object_id} {entry.name}"
+
+    @admin.display(description="What")
+    def what(self, entry: AuditEntry) -> str:
+        return "; ".join(str(Change(**change)) for change in entry.changes)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if numbered := NUMBERED.fullmatch(term):
+            return queryset.filter(kind=numbered["kind"], object_id=numbered["number"]), False
+        return queryset.filter(name=term), False

@@ -1,0 +1,127 @@
+"""What browsers are told, what strangers cannot reach, and that no failure tells a secret."""
+
+import logging
+import secrets
+import sys
+
+import pytest
+from django.conf import settings as site_settings
+from django.test import Client
+from django.urls import include, path, reverse
+from django.views.debug import ExceptionReporter
+
+from config import urls
+from config.request_id import RequestIdFilter
+from tests import deploy_check
+from tests.conftest import basic
+from tests.factories import UserFactory
+
+# Made up at each run, so that no line of the source, which a report may show, has one.
+IN_BODY, IN_VARIABLE, IN_TOKEN, IN_KEY, IN_COOKIE, IN_PASSWORD = (secrets.token_hex(8) for _ in range(6))
+HEADERS = {
+    "HTTP_AUTHORIZATION": basic("acme", IN_PASSWORD),
+    "HTTP_X_CAP_API_OAUTH_TOKEN": IN_TOKEN,
+    "HTTP_IDEMPOTENCY_KEY": IN_KEY,
+    "HTTP_COOKIE": f"sessionid={IN_COOKIE}",
+}
+
+
+def broken(request):
+    plain = str(IN_VARIABLE)
+    raise RuntimeError(f"not foreseen, {len(plain)} characters")
+
+
+urlpatterns = [path("v3/broken", broken), path("broken", broken), path("", include(urls))]
+
+
+def told(text):
+    """The secrets that stand in the text."""
+    given = [IN_BODY, IN_VARIABLE, IN_TOKEN, IN_KEY, IN_COOKIE, IN_PASSWORD, HEADERS["HTTP_AUTHORIZATION"].split()[1]]
+    return [each for each in [*given, site_settings.SECRET_KEY, site_settings.CREDENTIALS_KEY] if each in text]
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize("address", ["/v3/broken", "/broken"])
+def test_unforeseen_failure_tells_no_secret_in_log_or_answer(address, caplog):
+    client = Client(raise_request_exception=False)
+
+    response = client.post(address, {"note": IN_BODY}, **HEADERS)
+
+    line = logging.Formatter("{asctime} {levelname} {name} [{request_id}] {message}", style="{")
+    logged = [record for record in caplog.records if RequestIdFilter().filter(record)]
+    text = "\n".join(line.format(record) for record in logged)
+    assert response.status_code == 500
+    assert "RuntimeError: not foreseen" in text
+    assert told(text + response.content.decode()) == []
+
+
+def test_report_of_a_failure_tells_no_secret(rf):
+    request = rf.post("/broken", {"note": IN_BODY}, **HEADERS)
+
+    try:
+        broken(request)
+    except RuntimeError:
+        reporter = ExceptionReporter(request, *sys.exc_info())
+
+    text = reporter.get_traceback_text() + reporter.get_traceback_html()
+    assert "not foreseen" in text
+    assert told(text) == []
+
+
+@pytest.mark.django_db
+def test_answers_of_the_api_are_data_and_kept_by_no_cache(client):
+    for address in ("/v3/customers/1", "/v3/nothing", "/targetGroups/1/targets/1/unEnroll"):
+        response = client.get(address)
+
+        assert response["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert (response["Cache-Control"], response["X-Content-Type-Options"]) == ("no-store", "nosniff")
+
+
+@pytest.mark.parametrize("address", ["/", "/docs", "/admin/login/"])
+def test_pages_run_only_files_of_ours_and_are_not_framed(client, address):
+    response = client.get(address)
+
+    policy = dict(each.strip().split(" ", 1) for each in response["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == "'none'"
+    assert (policy["script-src"], policy["style-src"]) == ("'self'", "'self'")
+    assert (policy["frame-ancestors"], policy["base-uri"], policy["form-action"]) == ("'none'", "'none'", "'self'")
+    assert (response["X-Frame-Options"], response["Referrer-Policy"]) == ("DENY", "same-origin")
+    assert response["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
+def test_sign_in_leads_nowhere_else(client, elsewhere):
+    user = UserFactory(username="sam", is_staff=True)
+    user.set_password("a-Long-word-7")
+    user.save()
+
+    response = client.post("/admin/login/", {"username": "sam", "password": "a-Long-word-7", "next": elsewhere})
+
+    assert response.status_code == 302
+    assert "evil" not in response["Location"]
+    assert "javascript" not in response["Location"]
+
+
+def test_host_that_is_not_ours_is_refused(client, settings):
+    settings.ALLOWED_HOSTS = ["loyalty.example"]
+
+    page = client.get("/", headers={"host": "evil.example"})
+    call = client.get("/v3/schema", headers={"host": "evil.example", "x-forwarded-host": "loyalty.example"})
+
+    assert (page.status_code, call.status_code) == (400, 400)
+    assert "evil" not in page.content.decode() + call.content.decode()
+
+
+def test_path_of_the_admin_is_a_setting_that_links_follow(client):
+    assert reverse("admin:index") == f"/{site_settings.ADMIN_PATH}/"
+    assert 'href="/admin/"' in client.get("/").content.decode()
+    assert deploy_check.check(ADMIN_PATH="back-office").returncode == 0
+
+
+@pytest.mark.parametrize("unusable", ["v3", "docs", "Admin", "a/b", "-", "a b"])
+def test_unusable_path_of_the_admin_does_not_start(unusable):
+    result = deploy_check.check(ADMIN_PATH=unusable)
+
+    assert result.returncode == 1
+    assert "ImproperlyConfigured: ADMIN_PATH is one word" in result.stderr
