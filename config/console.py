@@ -3,7 +3,13 @@
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import BigIntegerField, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Cast
 from django.http import HttpRequest
+
+from targets.brand_limits import brands_of
 
 ORDER = [
     "targets.Customer",
@@ -38,6 +44,22 @@ class Console(AdminSite):
     site_title = "Milestreak"
     index_title = "Console"
     enable_nav_sidebar = False  # the room is for the tables
+
+    def get_log_entries(self, request: HttpRequest) -> QuerySet[LogEntry]:
+        """For “Recent actions”: what was done to rows that he may still see."""
+        from targets.admin.lists import ConsoleAdmin, ReadOnlyAdmin  # these are registered with this very site
+
+        entries = super().get_log_entries(request)
+        if not request.user.is_authenticated:  # the page of the log-in
+            return entries.none()
+        if brands_of(request.user) is None:
+            return entries
+        mine = Q(pk__in=[])
+        for model, console in self._registry.items():
+            if isinstance(console, ConsoleAdmin) and not isinstance(console, ReadOnlyAdmin):  # else nothing is logged
+                rows = console.get_queryset(request).filter(pk=Cast(OuterRef("object_id"), BigIntegerField()))
+                mine |= Q(Exists(rows), content_type=ContentType.objects.get_for_model(model))
+        return entries.filter(mine)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """What is not in `ORDER` comes last, in Django's own order."""

@@ -65,6 +65,8 @@ class Participation(models.Model):
         permissions = [
             ("enroll", "Can enrol customers"),
             ("unenroll", "Can unenrol customers"),
+            ("bulk_unenroll", "Can unenrol many customers at once"),
+            ("cancel_leave", "Can cancel scheduled leaves"),
             ("record_activity", "Can record activities"),
             ("set_clock", "Can set the clock of a sandbox brand"),
         ]

@@ -1,4 +1,5 @@
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
@@ -108,18 +109,18 @@ def erased_on(customer_id: int | None, erased_at: datetime | None) -> str:
     return f"{who} was erased on {erased_at:%Y-%m-%d} and cannot be registered or enrolled."
 
 
-def customers_known_as(text: str) -> list[int]:
-    """Keys of the customers with exactly this number, external id, e-mail address or pseudonym, in whichever brand.
+def customers_known_as(text: str, brands: Sequence[int] | None = None) -> list[int]:
+    """Keys of the customers with exactly this number, external id, e-mail address or pseudonym, in these brands or all.
 
     Every index on customers begins with the brand, so the brands are named: few, and each is one look-up. Keys, not
     a queryset: with them at hand a larger query has no choice but to look them up.
     """
-    return list(look_ups_of(text).values_list("pk", flat=True)[:MOST_NAMESAKES]) if "\x00" not in text else []
+    return list(look_ups_of(text, brands).values_list("pk", flat=True)[:MOST_NAMESAKES]) if "\x00" not in text else []
 
 
-def look_ups_of(text: str) -> QuerySet[Customer]:
+def look_ups_of(text: str, brands: Sequence[int] | None = None) -> QuerySet[Customer]:
     """One look-up for each index: of an OR the planner would take the brands out and read all their customers."""
-    customers = Customer.objects.filter(brand__in=list(Brand.objects.values_list("pk", flat=True)))
+    customers = Customer.objects.filter(brand__in=all_brands() if brands is None else brands)
     look_ups = [customers.filter(external_id=text).exclude(external_id="")]
     if "@" in text:
         look_ups.append(customers.alias(address=Lower("email")).filter(address=Lower(Value(text))).exclude(email=""))
@@ -129,3 +130,8 @@ def look_ups_of(text: str) -> QuerySet[Customer]:
         look_ups.append(customers.filter(pk=as_id(found[1]) or 0, erased_at__isnull=False))
     first, *others = look_ups
     return first.union(*others)
+
+
+def all_brands() -> list[int]:
+    """Their ids: few, and every index on customers and activities begins with the brand."""
+    return list(Brand.objects.values_list("pk", flat=True))

@@ -12,7 +12,7 @@ from enrollments.models import Participation
 from enrollments.operations import set_group_active
 from rewards.enums import RewardKind
 from rewards.models import Reward
-from targets.access import ensure_default_access
+from targets.access import Role, access_group
 from targets.credentials import digest, password_to_send
 from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, SecretForm, TrackingType
 from targets.models import ApiUser, Brand, Customer, Cycle, StreakLevel, Target, TargetGroup, TargetValue
@@ -50,7 +50,7 @@ class ApiUserFactory(DjangoModelFactory):
     @factory.post_generation
     def with_default_access(self, create: bool, extracted: bool | None, **kwargs: object) -> None:
         if create and extracted is not False:
-            self.user.groups.add(ensure_default_access())
+            self.user.groups.add(access_group(Role.DEFAULT_ACCESS))
 
 
 class CustomerFactory(DjangoModelFactory):

@@ -3,10 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db import OperationalError, transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
@@ -17,12 +15,13 @@ from enrollments.enums import Source
 from enrollments.models import Participation, Receipt
 from enrollments.operations import cancel_leave
 from enrollments.standing import standings
+from targets.admin.lists import ConsoleAdmin
 from targets.clock import brand_now, run_at_now
 from targets.errors import DomainError, NotEnrolled
 from targets.queries import as_id
 
 
-class Cancelling(admin.ModelAdmin):
+class Cancelling(ConsoleAdmin):
     """The page behind the button of an enrolment whose leave is scheduled."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -31,12 +30,8 @@ class Cancelling(admin.ModelAdmin):
         return [path("<int:pk>/cancel-leave/", view, name=name), *super().get_urls()]
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if not (request.user.has_perm("enrollments.unenroll") and self.has_view_permission(request)):
-            raise PermissionDenied
-        found = Participation.objects.select_related("brand", "customer", "target__target_group").filter(pk=pk)
-        participation = found.first()
-        if participation is None:
-            raise Http404
+        self.refuse_unless_may(request, "enrollments.cancel_leave")
+        participation = self.row_or_404(request, pk, "brand", "customer", "target__target_group")
         form = ChangeForm(request.POST or None)
         if not is_inactive(participation):
             del form.fields["include_inactive"]

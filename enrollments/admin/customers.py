@@ -37,6 +37,6 @@ class CustomerWithEnrolmentsAdmin(Erasing, CustomerAdmin):
             )[: MOST_ENROLMENTS + 1]
             found = [(each, state(each)) for each in participations]
             context |= {"enrolments": found[:MOST_ENROLMENTS], "has_more_enrolments": len(found) > MOST_ENROLMENTS}
-        can_erase = obj is not None and obj.erased_at is None and self.has_erase_permission(request)
+        can_erase = obj is not None and obj.erased_at is None and self.may(request, "targets.erase_customer")
         context |= {"can_erase": can_erase}
         return super().render_change_form(request, context, add, change, form_url, obj)

@@ -1,8 +1,7 @@
 """Editing a programme in the admin: a form, then what it will change in sentences, then a POST that does just that."""
 
-from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
@@ -29,11 +28,8 @@ class EditingProgrammes(TargetGroupWithDefiningAdmin):
 
     def edit_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """GET and a POST without `confirm` write nothing."""
-        if not (may_edit(request) and self.has_view_permission(request)):
-            raise PermissionDenied
-        group = TargetGroup.objects.select_related("brand").filter(pk=pk).first()
-        if group is None:
-            raise Http404
+        self.refuse_unless_may(request, "targets.change_targetgroup")
+        group = self.row_or_404(request, pk, "brand")
         state, at = programme_state(group), brand_now(group.brand)
         fresh = EditForm(state, at)
         if request.method == "GET":
@@ -94,7 +90,3 @@ class EditingProgrammes(TargetGroupWithDefiningAdmin):
         request.current_app = self.admin_site.name  # as Django's own admin views do
         frame = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, "group": group}
         return TemplateResponse(request, f"admin/enrollments/{template}", frame | context)
-
-
-def may_edit(request: HttpRequest) -> bool:
-    return request.user.has_perm("targets.change_targetgroup")

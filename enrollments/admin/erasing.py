@@ -3,10 +3,8 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
@@ -15,6 +13,7 @@ from enrollments.admin.forms import ReasonField
 from enrollments.enums import Source
 from enrollments.operations import Erasure, erase_customer
 from enrollments.receipts import accounts
+from targets.admin.lists import ConsoleAdmin
 from targets.clock import run_at_now
 from targets.errors import DomainError
 from targets.models import Customer
@@ -27,22 +26,16 @@ class EraseForm(forms.Form):
     )
 
 
-class Erasing(admin.ModelAdmin):
+class Erasing(ConsoleAdmin):
     """The page behind the red button of a customer."""
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_http_methods(["GET", "POST"])(self.erase_view))
         return [path("<int:pk>/erase/", view, name="targets_customer_erase"), *super().get_urls()]
 
-    def has_erase_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("targets.erase_customer")) and self.has_view_permission(request)
-
     def erase_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        if not self.has_erase_permission(request):
-            raise PermissionDenied
-        customer = Customer.objects.select_related("brand").filter(pk=pk).first()
-        if customer is None:
-            raise Http404
+        self.refuse_unless_may(request, "targets.erase_customer")
+        customer = self.row_or_404(request, pk, "brand")
         form = EraseForm(request.POST or None)
         try:
             if request.method == "POST" and form.is_valid():

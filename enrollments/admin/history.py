@@ -1,5 +1,6 @@
 """What has happened, row by row: written by operations, read by support."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -7,7 +8,7 @@ from django.db.models import Q
 
 from enrollments.models import Activity, ActivityOutcome, Participation, Progress, Run, Stay
 from targets.admin.lists import SEARCH_HELP, CustomerSearch, ReadOnlyAdmin, TargetGroupFilter
-from targets.models import Brand
+from targets.queries import all_brands
 
 
 class ParticipationGroupFilter(TargetGroupFilter):
@@ -17,9 +18,10 @@ class ParticipationGroupFilter(TargetGroupFilter):
 class OfParticipation(ReadOnlyAdmin, CustomerSearch):
     """A row of one enrolment."""
 
+    brand_path = "participation__brand"
     customer_path = "participation__customer"
     list_filter: ClassVar[tuple[Any, ...]] = (
-        ("participation__brand", admin.RelatedFieldListFilter),
+        "participation__brand",
         ParticipationGroupFilter,
     )
     list_select_related: ClassVar[tuple[str, ...]] = ("participation__customer", "participation__target")
@@ -70,9 +72,9 @@ class ActivityAdmin(ReadOnlyAdmin, CustomerSearch):
     list_select_related = ("customer",)
     search_help_text = f"{SEARCH_HELP[:-1]}; or an event id."
 
-    def matches(self, term: str) -> Q:
-        brands = list(Brand.objects.values_list("pk", flat=True))  # the index begins with the brand
-        return super().matches(term) | Q(brand__in=brands, event_id=term)
+    def matches(self, term: str, brands: Sequence[int] | None) -> Q:
+        its_brands = all_brands() if brands is None else brands  # the index begins with the brand
+        return super().matches(term, brands) | Q(brand__in=its_brands, event_id=term)
 
 
 @admin.register(ActivityOutcome)
@@ -87,5 +89,5 @@ class ActivityOutcomeAdmin(OfParticipation):
         "achieved",
         "reason",
     )
-    list_filter = ("reason", ("participation__brand", admin.RelatedFieldListFilter), ParticipationGroupFilter)
+    list_filter = ("reason", "participation__brand", ParticipationGroupFilter)
     list_select_related = ("activity", "participation__customer", "participation__target")

@@ -63,7 +63,8 @@ class ParticipationAdmin(Unenrolling, Cancelling, ReadOnlyAdmin, CustomerSearch)
             "stays": stay_lines(standing),
             "receipts": receipts[:MOST_RECEIPTS],
             "has_more_receipts": len(receipts) > MOST_RECEIPTS,
-            "can_unenroll": self.has_unenroll_permission(request),
+            "can_unenroll": self.may_unenroll(request, 1),
+            "can_cancel": self.may(request, "enrollments.cancel_leave"),
         }
         return super().render_change_form(request, context | enrolment, add, change, form_url, obj)
 

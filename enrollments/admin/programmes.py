@@ -5,13 +5,12 @@ from typing import Any
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from enrollments.admin.editing import may_edit
 from enrollments.admin.reward_form import Places
 from enrollments.admin.rewarding import RewardingProgrammes
 from enrollments.enums import Source
@@ -43,9 +42,11 @@ class ChangeableTargetGroupAdmin(RewardingProgrammes):
         obj: Any = None,
     ) -> HttpResponse:
         places = Places(obj)
-        context["may_change"] = may_edit(request)
+        context["may_edit"] = self.may(request, "targets.change_targetgroup")
+        context["may_freeze"] = self.may(request, "targets.freeze_targetgroup")
+        context["may_reward"] = self.may(request, "rewards.change_reward")
         context["promises"] = list(places.promises())
-        context["may_give_own"] = may_edit(request) and bool(places.open_cycles)
+        context["may_give_own"] = context["may_reward"] and bool(places.open_cycles)
         context["history"] = ProgrammeChange.objects.filter(target_group=obj).order_by("-version")[:MOST_CHANGES]
         response = super().render_change_form(request, context, add, change, form_url, obj)
         with timezone.override(obj.time_zone):  # its cycles begin at midnights there
@@ -55,15 +56,14 @@ class ChangeableTargetGroupAdmin(RewardingProgrammes):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Django's own knows nothing of what the operations have recorded."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         return HttpResponseRedirect(reverse("admin:targets_targetgroup_change", args=[object_id]) + "#history")
 
     def active_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The button says what is wanted, so that a second click, or somebody else's, undoes nothing."""
-        if not (may_edit(request) and self.has_view_permission(request)):
-            raise PermissionDenied
-        group = TargetGroup.objects.select_related("brand").filter(pk=pk).first()
-        if group is None:
-            raise Http404
+        self.refuse_unless_may(request, "targets.freeze_targetgroup")
+        group = self.row_or_404(request, pk, "brand")
         refusal = ""
         if request.method == "POST":
             wanted = request.POST.get("wanted") == "active"

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -35,13 +36,13 @@ class ReceiptAdmin(OfParticipation):
     def why(self, receipt: Receipt) -> str:
         return Truncator(receipt.reason).chars(60)
 
-    def matches(self, term: str) -> Q:
+    def matches(self, term: str, brands: Sequence[int] | None) -> Q:
         if term.startswith("#"):
             return Q(pk=as_id(term[1:]) or 0)
         try:
             return Q(batch_id=UUID(term))
         except ValueError:
-            return super().matches(term)
+            return super().matches(term, brands)
 
     def render_change_form(
         self,

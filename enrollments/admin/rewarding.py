@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
 
-from enrollments.admin.editing import NOTHING, EditingProgrammes, may_edit
+from enrollments.admin.editing import NOTHING, EditingProgrammes
 from enrollments.admin.reward_form import Place, Places, RewardChangeForm, sentences
 from enrollments.enums import Source
 from enrollments.operations import change_reward, preview_reward
@@ -27,11 +26,8 @@ class RewardingProgrammes(EditingProgrammes):
 
     def reward_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """GET and a POST without `confirm` write nothing."""
-        if not (may_edit(request) and self.has_view_permission(request)):
-            raise PermissionDenied
-        group = TargetGroup.objects.select_related("brand").filter(pk=pk).first()
-        if group is None:
-            raise Http404
+        self.refuse_unless_may(request, "rewards.change_reward")
+        group = self.row_or_404(request, pk, "brand")
         places, data = Places(group), request.POST
         if request.method == "GET":
             return self.reward_page(request, group, self.fresh_form(places, request.GET))

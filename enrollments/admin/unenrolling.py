@@ -21,6 +21,7 @@ from enrollments.foreseen import Foreseen
 from enrollments.models import Participation
 from enrollments.receipts import Account, accounts
 from rewards.models import Reward
+from targets.admin.lists import ConsoleAdmin
 from targets.queries import as_id
 
 MOST_AT_ONCE = 500
@@ -88,31 +89,36 @@ class Result:
         return self.left is None or self.left.outcome in UNCHANGED
 
 
-class Unenrolling(admin.ModelAdmin):
+class Unenrolling(ConsoleAdmin):
     """The action on a list of enrolments, the button on one, and the page that both lead to."""
 
     actions = ("unenroll_selected",)
 
-    def has_unenroll_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("enrollments.unenroll") and self.has_view_permission(request)
+    def has_bulk_unenroll_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, "enrollments.bulk_unenroll")
+
+    def may_unenroll(self, request: HttpRequest, count: int) -> bool:
+        """Whether he may unenrol so many at once. Who may unenrol many may also unenrol one."""
+        is_one = count <= 1 and self.may(request, "enrollments.unenroll")
+        return is_one or self.has_bulk_unenroll_permission(request)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_http_methods(["GET", "POST"])(self.unenroll_view))
         return [path("unenroll/", view, name="enrollments_participation_unenroll"), *super().get_urls()]
 
-    @admin.action(description="Unenrol the selected customers …", permissions=["unenroll"])
+    @admin.action(description="Unenrol the selected customers …", permissions=["bulk_unenroll"])
     def unenroll_selected(self, request: HttpRequest, queryset: QuerySet[Participation]) -> HttpResponse | None:
         ids = list(queryset.order_by("-pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
         return self.preview_page(request, ids, Effective.NOW, ChangeForm())
 
     def unenroll_view(self, request: HttpRequest) -> HttpResponse:
         """GET and a POST without `confirm` show what it would mean; nothing but a POST with it changes anything."""
-        if not self.has_unenroll_permission(request):
+        ids, seen = ids_in(request.GET.getlist("id")), seen_in(request.POST.getlist("seen"))
+        if not self.may_unenroll(request, len(ids if request.method == "GET" else seen)):
             raise PermissionDenied
         if request.method == "GET":
-            return self.preview_page(request, ids_in(request.GET.getlist("id")), Effective.NOW, ChangeForm())
+            return self.preview_page(request, ids, Effective.NOW, ChangeForm())
         effective = effective_in(request.POST.get("show") or request.POST.get("effective"))
-        seen = seen_in(request.POST.getlist("seen"))
         if "confirm" not in request.POST:
             form = ChangeForm(initial={name: request.POST.get(name) for name in ("reason", "include_inactive")})
             return self.preview_page(request, list(seen), effective, form)
@@ -126,7 +132,8 @@ class Unenrolling(admin.ModelAdmin):
     ) -> HttpResponse:
         batch_id = uuid4()
         results = [
-            self.unenroll_one(request, each, seen[each.pk], effective, form, batch_id) for each in loaded(list(seen))
+            self.unenroll_one(request, each, seen[each.pk], effective, form, batch_id)
+            for each in self.loaded(request, list(seen))
         ]
         if len(results) == 1 and results[0].is_done:
             return self.to_receipt(request, results[0])
@@ -158,6 +165,11 @@ class Unenrolling(admin.ModelAdmin):
         left = leave_as_foreseen(batch, participation.customer, foreseen)
         return Result(participation, left, why(left, participation), batch_id)
 
+    def loaded(self, request: HttpRequest, ids: Sequence[int]) -> list[Participation]:
+        """Those of his brands; the others are passed over like what does not exist."""
+        found = self.get_queryset(request).filter(pk__in=ids)
+        return list(found.select_related("brand", "customer", "target__target_group").order_by("-pk"))
+
     def to_receipt(self, request: HttpRequest, result: Result) -> HttpResponse:
         """One customer, done: his receipt says the rest, or his enrolment where the receipt may not be seen."""
         participation, left = result.participation, result.left
@@ -183,7 +195,7 @@ class Unenrolling(admin.ModelAdmin):
         if len(ids) > MOST_AT_ONCE:
             self.message_user(request, TOO_MANY, messages.ERROR)
             return HttpResponseRedirect(reverse("admin:enrollments_participation_changelist"))
-        previews = look_ahead(loaded(ids), effective)
+        previews = look_ahead(self.loaded(request, ids), effective)
         if not previews and not results:
             self.message_user(request, "There is no such enrolment.", messages.WARNING)
             return HttpResponseRedirect(reverse("admin:enrollments_participation_changelist"))
@@ -214,14 +226,6 @@ def title_of(previews: Sequence[Preview], results: Sequence[Result]) -> str:
         return f"Unenrol {len(previews)} customers"
     (participation,) = (each.participation for each in previews)
     return f"Unenrol {participation.customer} from {participation.target}"
-
-
-def loaded(ids: Sequence[int]) -> list[Participation]:
-    return list(
-        Participation.objects.filter(pk__in=ids)
-        .select_related("brand", "customer", "target__target_group")
-        .order_by("-pk")
-    )
 
 
 def look_ahead(participations: Sequence[Participation], effective: Effective) -> list[Preview]:

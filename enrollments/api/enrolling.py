@@ -54,7 +54,7 @@ class TargetEnrollmentViewSet(ViewSet):
     required_permissions = {
         "unenroll": "enrollments.unenroll",
         "preview": "enrollments.view_receipt",
-        "cancel": "enrollments.unenroll",
+        "cancel": "enrollments.cancel_leave",
         "enroll": "enrollments.enroll",
         "standing": "enrollments.view_participation",
     }

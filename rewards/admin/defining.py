@@ -18,10 +18,11 @@ from rewards.admin.refusals import show_refusal
 from rewards.admin.summary import sentences
 from rewards.operations import define_programme, refuse_programme
 from targets.admin.programmes import TargetGroupAdmin
+from targets.brand_limits import of_brands_of
 from targets.clock import brand_now
 from targets.enums import Source
 from targets.errors import DomainError
-from targets.models import TargetGroup
+from targets.models import Brand, TargetGroup
 
 BUTTONS = ("csrfmiddlewaretoken", "preview", "create", "back", "add_target", "add_level")
 OF_CALENDAR = ("cycle-", "shown-")
@@ -41,13 +42,14 @@ class TargetGroupWithDefiningAdmin(TargetGroupAdmin):
         """Fill in, look at the preview, create. Nothing but a POST with `create` changes anything."""
         if not self.has_add_permission(request):
             raise PermissionDenied
+        brands = Brand.objects.filter(of_brands_of(request.user, "pk"))
         if request.method == "GET":
-            return self.form_page(request, Draft(None))
+            return self.form_page(request, Draft(None, brands))
         data = request.POST
         if "back" in data or "add_target" in data or "add_level" in data:
             more = "target" if "add_target" in data else "level" if "add_level" in data else ""
-            return self.form_page(request, Draft(data, is_judged=False, more=more))
-        draft = Draft(data)
+            return self.form_page(request, Draft(data, brands, is_judged=False, more=more))
+        draft = Draft(data, brands)
         definition = foreseen(draft)
         if definition is not None and "create" in data:
             group = define(draft, definition, request)

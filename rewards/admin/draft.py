@@ -6,6 +6,8 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
+
 from rewards.admin.calendar import CalendarForm
 from rewards.admin.conditions import ROWS, ConditionForm, mark_repeated, match_of
 from rewards.admin.forms import DraftForm, LevelForm, ProgrammeForm, RewardForm, TargetForm
@@ -84,12 +86,17 @@ def is_left_out(row: TargetRow | LevelRow) -> bool:
 
 
 class Draft:
-    """What was typed so far; `data` is None before anything was. `more` names rows of which there shall be one more."""
+    """What was typed so far; `data` is None before anything was. `more` names rows of which there shall be one more.
 
-    def __init__(self, data: Mapping[str, Any] | None, *, is_judged: bool = True, more: str = "") -> None:
+    `brands`: those for which he may define programmes.
+    """
+
+    def __init__(
+        self, data: Mapping[str, Any] | None, brands: QuerySet[Brand], *, is_judged: bool = True, more: str = ""
+    ) -> None:
         self.data = data
         self.problems: list[str] = []
-        self.programme = ProgrammeForm(data, is_judged=is_judged)
+        self.programme = ProgrammeForm(data, is_judged=is_judged, brands=brands)
         targets, levels = self.counted("targets", 1, MAX_TARGETS), self.counted("levels", FIRST_LEVELS, MAX_LEVELS)
         self.targets = [TargetRow(number, data, is_judged=is_judged) for number in range(targets)]
         self.levels = [LevelRow(number, data, is_judged=is_judged) for number in range(levels)]

@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from django import forms
 from django.conf import settings
 from django.core.validators import MaxValueValidator
+from django.db.models import QuerySet
 
 from rewards.admin.fields import AmountField, PayloadField, TextField
 from rewards.enums import RewardKind
@@ -71,7 +72,7 @@ class ProgrammeForm(DraftForm):
     kind = forms.ChoiceField(
         label="What kind of programme?", choices=KINDS, widget=forms.RadioSelect, initial=TrackingType.DEFAULT
     )
-    brand = forms.ModelChoiceField(Brand.objects.order_by("name"), empty_label="Choose a brand")
+    brand = forms.ModelChoiceField(Brand.objects.none(), empty_label="Choose a brand")
     name = TextField(max_length=200, help_text="Customers and clients see it. No other programme of the brand has it.")
     description = TextField(max_length=255, required=False)
     window = forms.ChoiceField(
@@ -105,8 +106,10 @@ class ProgrammeForm(DraftForm):
         help_text="Activity of the cycle joined that happened before the customer enrolled, but reaches us afterwards.",
     )
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, brands: QuerySet[Brand], **options: Any) -> None:
+        """`brands`: those that can be chosen."""
         super().__init__(*args, **options)
+        self.fields["brand"].queryset = brands.order_by("name")  # type: ignore[attr-defined]  # of a ModelChoiceField
         count = self.fields["cycle_count"]
         count.max_value = settings.MAX_CYCLES  # type: ignore[attr-defined]  # of an IntegerField
         count.validators.append(MaxValueValidator(settings.MAX_CYCLES))

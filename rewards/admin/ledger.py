@@ -28,8 +28,9 @@ class GrantAdmin(ReadOnlyAdmin, CustomerSearch):
 class RewardAdmin(ReadOnlyAdmin):
     """Never edited once it paid: a new definition retires the old one."""
 
+    brand_path = "target__brand"
     list_display = ("name", "target", "level", "cycle", "kind", "value", "created_at", "retired_at")
-    list_filter = ("kind", ("target__brand", admin.RelatedFieldListFilter), TargetGroupFilter)
+    list_filter = ("kind", "target__brand", TargetGroupFilter)
     list_select_related = ("target", "level", "cycle")
     search_fields = ("name",)
     search_help_text = "A part of the name."

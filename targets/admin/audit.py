@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from targets.admin.lists import ReadOnlyAdmin
+from targets.admin.people import SuperusersOnly
 from targets.admin.typed_filters import DayFilter, RequestFilter, WhoFilter
 from targets.models import AuditEntry
 from targets.operations import Change
@@ -16,7 +17,10 @@ NUMBERED = re.compile(r"(?P<kind>\D+?) #(?P<number>[0-9]{1,18})")
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnlyAdmin):
+class AuditEntryAdmin(ReadOnlyAdmin, SuperusersOnly):
+    """It tells of users and permissions, which are above the brands."""
+
+    brand_path = None
     list_display = ("at", "by", "action", "about", "what", "address", "source")
     list_filter = ("action", "source", WhoFilter, DayFilter, RequestFilter)
     search_fields = ("name",)  # makes Django show the box; what is searched is below

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.contrib import admin
 from django.http import HttpRequest
 
@@ -9,6 +11,7 @@ from targets.models import ApiUser, Brand
 class BrandAdmin(ConsoleAdmin):
     """Brands are made by `manage.py create_brand`, together with the credentials of an API user."""
 
+    brand_path = "pk"
     list_display = ("name", "time_zone", "is_active", "sandbox", "clock_at", "created_at")
     list_filter = ("is_active", "sandbox")
     search_fields = ("name",)
@@ -21,7 +24,7 @@ class BrandAdmin(ConsoleAdmin):
 
 @admin.register(ApiUser)
 class ApiUserAdmin(ConsoleAdmin):
-    """The digest of the secret is shown nowhere."""
+    """The digest of the secret is shown nowhere. Who may use the API is for superusers to say."""
 
     list_display = ("user", "brand", "is_active", "secret_form", "created_at")
     list_filter = ("is_active", "brand")
@@ -33,3 +36,6 @@ class ApiUserAdmin(ConsoleAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser

@@ -23,6 +23,7 @@ for model in (
 class ApiClientAdmin(ReadOnlyAdmin):
     """Made and revoked by command. Neither the digest of the secret nor any token is shown."""
 
+    brand_path = "user__api_user__brand"
     list_display = ("client_id", "user", "brand", "created")
     list_filter = ("user__api_user__brand",)
     search_fields = ("client_id__exact", "user__username__exact")

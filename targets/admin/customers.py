@@ -49,6 +49,10 @@ class CustomerAdmin(CustomerSearch):
             found = Customer.objects.select_for_update(of=("self",)).get(pk=found.pk)
         return found
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Registering and changing are one operation, as over the API."""
+        return self.has_change_permission(request)
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         is_erased = obj is not None and obj.erased_at is not None
         return not is_erased and super().has_change_permission(request, obj)

@@ -1,14 +1,16 @@
 """What the admin pages of all apps are made of: read-only rows, and lists that stay quick over millions of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 
+from targets.brand_limits import brands_of, of_brands_of
 from targets.models import TargetGroup
 from targets.queries import as_id, customers_known_as
 
@@ -35,9 +37,25 @@ class BoundedPaginator(Paginator):
         return MOST_COUNTED
 
 
-class ConsoleAdmin(admin.ModelAdmin):
-    """A list that never counts, sorts or joins more than it shows. Nothing is ever deleted."""
+class PermissionFirst(admin.ModelAdmin):
+    """Django's history looks for the row first, and so tells who may not see it whether there is one."""
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        return super().history_view(request, object_id, extra_context)
+
+
+class ConsoleAdmin(PermissionFirst):
+    """A list that never counts, sorts or joins more than it shows. Nothing is ever deleted.
+
+    `brand_path` leads from a row to its brand. Staff see and touch rows of their brands only: all pages take their rows
+    from `get_queryset`, so that another brand's row is answered like one that does not exist.
+    """
+
+    brand_path: str | None = "brand"
     paginator = BoundedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -46,8 +64,54 @@ class ConsoleAdmin(admin.ModelAdmin):
     list_per_page = 50
     list_max_show_all = 0
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).filter(of_brands_of(request.user, self.brand_path))
+
+    def get_field_queryset(self, db: Any, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
+        """A field that leads to a row offers, and takes, those of the row's own list."""
+        related = console_of(self.admin_site, db_field.remote_field.model)
+        if related is None:
+            found: QuerySet[Any] | None = super().get_field_queryset(db, db_field, request)
+            return found
+        return related.get_queryset(request).order_by(*related.get_ordering(request))
+
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+    def may(self, request: HttpRequest, permission: str) -> bool:
+        """Whether he may do what the permission lets him, to what he may see."""
+        return request.user.has_perm(permission) and self.has_view_permission(request)
+
+    def refuse_unless_may(self, request: HttpRequest, permission: str) -> None:
+        if not self.may(request, permission):
+            raise PermissionDenied
+
+    def row_or_404(self, request: HttpRequest, pk: int, *related: str) -> Any:
+        """The row with `related` rows. Raises `Http404`, for another brand's row as for none."""
+        found = self.get_queryset(request).select_related(*related).filter(pk=pk).first()
+        if found is None:
+            raise Http404
+        return found
+
+
+def console_of(site: admin.AdminSite, model: type[Model]) -> ConsoleAdmin | None:
+    found = site.get_model_admin(model) if site.is_registered(model) else None
+    return found if isinstance(found, ConsoleAdmin) else None
+
+
+class RelatedRowFilter(admin.RelatedFieldListFilter):
+    """By a row that each row leads to, of those that its own list shows. Takes the place of Django's own."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        related = console_of(model_admin.admin_site, field.remote_field.model)
+        if related is None:
+            return super().field_choices(field, request, model_admin)
+        ordering = related.get_ordering(request)
+        shown = of_brands_of(request.user, related.brand_path)
+        return field.get_choices(include_blank=False, ordering=ordering, limit_choices_to=shown)
+
+
+admin.FieldListFilter.register(lambda field: bool(field.remote_field), RelatedRowFilter, take_priority=True)
 
 
 class ReadOnlyAdmin(ConsoleAdmin):
@@ -88,11 +152,12 @@ class CustomerSearch(ConsoleAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         term = search_term.strip()
-        return (queryset.filter(self.matches(term)) if term else queryset), False
+        return (queryset.filter(self.matches(term, brands_of(request.user))) if term else queryset), False
 
-    def matches(self, term: str) -> Q:
+    def matches(self, term: str, brands: Sequence[int] | None) -> Q:
+        """`brands`: those he may see, None for all."""
         # Found first: the rows are then reached by the index on the customer, whatever the planner thinks of a join.
-        return Q(**{f"{self.customer_path}__in": customers_known_as(term)})
+        return Q(**{f"{self.customer_path}__in": customers_known_as(term, brands)})
 
 
 class TargetGroupFilter(admin.SimpleListFilter):
@@ -108,7 +173,7 @@ class TargetGroupFilter(admin.SimpleListFilter):
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: type[Model], model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
-        groups = TargetGroup.objects.order_by("-pk")
+        groups = TargetGroup.objects.filter(of_brands_of(request.user, "brand")).order_by("-pk")
         for name, value in request.GET.items():
             if name.endswith("brand__id__exact") and (brand := as_id(str(value))):
                 groups = groups.filter(brand=brand)
@@ -139,6 +204,8 @@ class TargetGroupFilter(admin.SimpleListFilter):
         if not typed or "\x00" in typed:
             return queryset
         wanted = Q(name__iexact=typed) | Q(pk=as_id(typed) or 0)
-        groups = list(TargetGroup.objects.filter(wanted).values_list("pk", flat=True))
+        groups = list(
+            TargetGroup.objects.filter(wanted, of_brands_of(request.user, "brand")).values_list("pk", flat=True)
+        )
         path = f"{self.path}__target_group__in" if self.path else "target_group__in"
         return queryset.filter(**{path: groups})

@@ -81,16 +81,18 @@ class TargetAdmin(ReadOnlyAdmin):
 
 @admin.register(Cycle)
 class CycleAdmin(ReadOnlyAdmin):
+    brand_path = "target_group__brand"
     list_display = ("ref_code", "number", "target_group", "starts_at", "ends_at", "closes_at", "closed_at", "paid_at")
-    list_filter = (("target_group__brand", admin.RelatedFieldListFilter), OwnGroupFilter)
+    list_filter = ("target_group__brand", OwnGroupFilter)
     list_select_related = ("target_group",)
     ordering = ("target_group", "number")
 
 
 @admin.register(TargetValue)
 class TargetValueAdmin(ReadOnlyAdmin):
+    brand_path = "target__brand"
     list_display = ("target", "cycle", "value", "allocation")
-    list_filter = ("allocation", ("target__brand", admin.RelatedFieldListFilter), TargetGroupFilter)
+    list_filter = ("allocation", "target__brand", TargetGroupFilter)
     list_select_related = ("target", "cycle")
 
 
@@ -106,6 +108,7 @@ class StreakLevelAdmin(ReadOnlyAdmin):
 
 @admin.register(Inactivity)
 class InactivityAdmin(ReadOnlyAdmin):
+    brand_path = "target_group__brand"
     list_display = ("target_group", "began_at", "began_by", "ended_at", "ended_by")
     list_filter = ("target_group__brand", OwnGroupFilter)
     list_select_related = ("target_group",)
@@ -113,6 +116,7 @@ class InactivityAdmin(ReadOnlyAdmin):
 
 @admin.register(ProgrammeChange)
 class ProgrammeChangeAdmin(ReadOnlyAdmin):
+    brand_path = "target_group__brand"
     list_display = ("target_group", "version", "at", "by", "source", "address")
     list_filter = ("target_group__brand", OwnGroupFilter, WhoFilter, DayFilter, RequestFilter)
     list_select_related = ("target_group",)
@@ -120,6 +124,7 @@ class ProgrammeChangeAdmin(ReadOnlyAdmin):
 
 @admin.register(FormerCycle)
 class FormerCycleAdmin(ReadOnlyAdmin):
+    brand_path = "cycle__target_group__brand"
     list_display = ("cycle", "until_version", "starts_at", "ends_at", "closes_at")
     list_filter = ("cycle__target_group__brand", CycleGroupFilter)
     list_select_related = ("cycle",)
@@ -127,6 +132,7 @@ class FormerCycleAdmin(ReadOnlyAdmin):
 
 @admin.register(FormerValue)
 class FormerValueAdmin(ReadOnlyAdmin):
+    brand_path = "target_value__target__brand"
     list_display = ("target_value", "until_version", "value")
     list_filter = ("target_value__target__brand", ValueGroupFilter)
     list_select_related = ("target_value__target", "target_value__cycle")

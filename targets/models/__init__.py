@@ -6,6 +6,7 @@ from targets.models.history import FormerCycle, FormerValue, ProgrammeChange
 from targets.models.programme import MAX_VALUE, Cycle, Inactivity, StreakLevel, Target, TargetGroup, TargetValue
 from targets.models.quota import QuotaUse
 from targets.models.requests import StoredAnswer
+from targets.models.staff import StaffBrand
 
 __all__ = [
     "MAX_VALUE",
@@ -20,6 +21,7 @@ __all__ = [
     "Inactivity",
     "ProgrammeChange",
     "QuotaUse",
+    "StaffBrand",
     "StoredAnswer",
     "StreakLevel",
     "Target",

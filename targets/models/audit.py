@@ -29,6 +29,7 @@ class AuditEntry(models.Model):
     class Meta:
         verbose_name = "audit entry"
         verbose_name_plural = "audit entries"
+        default_permissions = ()  # superusers see it, nobody else
         indexes = [
             # Admin: by whom, about what, when, in which request.
             models.Index(fields=["by", "id"], name="audit_by_who"),

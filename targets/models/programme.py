@@ -58,6 +58,7 @@ class TargetGroup(models.Model):
 
     class Meta:
         verbose_name = "target group"
+        permissions = [("freeze_targetgroup", "Can freeze target groups and let them run again")]
         constraints = [
             models.UniqueConstraint(
                 "brand",

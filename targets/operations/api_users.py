@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from targets.access import ensure_default_access
+from targets.access import Role, access_group
 from targets.credentials import digest, generate_secret, password_to_send
 from targets.enums import SecretForm
 from targets.errors import InvalidInput, NameTaken
@@ -43,7 +43,7 @@ def add_api_user(*, brand: Brand, username: str, secret_form: SecretForm) -> Sec
     try:
         with transaction.atomic():
             user.save()
-            user.groups.add(ensure_default_access())
+            user.groups.add(access_group(Role.DEFAULT_ACCESS))
             sent = password_to_send(secret, secret_form)
             api_user = ApiUser.objects.create(
                 user=user, brand=brand, secret_form=secret_form, secret_digest=digest(sent)

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from rest_framework import serializers
 
-from targets.access import ensure_default_access, ensure_read_access
+from targets.access import Role, access_group
 from targets.credentials import digest, generate_secret, password_to_send
 from targets.enums import SecretForm
 from targets.errors import InvalidInput, NameTaken
@@ -63,8 +63,7 @@ def create_brand(
         with transaction.atomic():
             brand.save()
             user.save()
-            user.groups.add(ensure_default_access())
-            ensure_read_access()
+            user.groups.add(access_group(Role.DEFAULT_ACCESS))
             api_user = ApiUser.objects.create(
                 user=user,
                 brand=brand,

@@ -18,6 +18,8 @@ SUPPORT = (
     "enrollments.view_participation",
     "enrollments.view_receipt",
     "enrollments.unenroll",
+    "enrollments.bulk_unenroll",
+    "enrollments.cancel_leave",
 )
 
 

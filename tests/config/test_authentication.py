@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import path
 from rest_framework.permissions import AllowAny
@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
-from targets.access import READING, ensure_default_access, ensure_read_access
+from targets.access import Role, access_group
 from targets.answers import Answer
 from targets.credentials import digest
 from targets.models import ApiUser, Brand
@@ -54,7 +54,7 @@ urlpatterns = [
 @pytest.fixture
 def api_user() -> ApiUser:
     user = User.objects.create_user("till")
-    user.groups.add(ensure_default_access())
+    user.groups.add(access_group(Role.DEFAULT_ACCESS))
     brand = Brand.objects.create(name="ABC")
     return ApiUser.objects.create(user=user, brand=brand, secret_digest=digest("s3cret:\u00fc"))
 
@@ -172,7 +172,7 @@ def test_person_without_api_secret_is_refused(client_of):
 
 
 def test_user_without_the_permission_is_refused(api_user, till):
-    api_user.user.groups.set([ensure_read_access()])
+    api_user.user.groups.set([access_group(Role.READ_ONLY)])
 
     reading = till.get("/v3/who")
     writing = till.post("/v3/who", {}, format="json")
@@ -182,7 +182,7 @@ def test_user_without_the_permission_is_refused(api_user, till):
 
 
 def test_permission_of_the_user_himself_counts(api_user, till):
-    permission = ensure_read_access().permissions.get(codename="view_targetgroup")
+    permission = access_group(Role.READ_ONLY).permissions.get(codename="view_targetgroup")
     api_user.user.groups.clear()
     api_user.user.user_permissions.add(permission)
 
@@ -220,15 +220,3 @@ def test_public_view_needs_no_credentials_but_refuses_wrong_ones(client_of):
     wrong = client_of("nobody", "wrong").get("/v3/public")
 
     assert (without.status_code, wrong.status_code) == (200, 401)
-
-
-def test_access_groups_get_what_they_lack_and_keep_what_they_have(api_user):
-    group = Group.objects.get(name="Default access")
-    kept = ensure_read_access().permissions.first()
-    group.permissions.set([kept])
-
-    again = ensure_default_access()
-
-    assert again == group
-    assert again.permissions.count() == 12
-    assert ensure_read_access().permissions.count() == len(READING)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from oauth2_provider.models import AccessToken
 from rest_framework.test import APIClient
 
-from targets.access import ensure_read_access
+from targets.access import Role, access_group
 from targets.models import ApiClient, ApiUser
 from tests.config.token_scene import Credentials, bearer, caller, new_credentials, token_of
 from tests.conftest import basic
@@ -138,7 +138,7 @@ def test_token_is_valid_for_an_hour(credentials):
 
 
 def test_group_limits_what_a_client_may_do(credentials):
-    credentials.user.groups.set([ensure_read_access()])
+    credentials.user.groups.set([access_group(Role.READ_ONLY)])
 
     client = caller(token_of(credentials))
 

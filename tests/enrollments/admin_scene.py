@@ -1,6 +1,7 @@
 """The scene of the admin tests: staff, and a brand whose test clock stands on the fourth day of c1."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,12 +12,17 @@ from django.test import Client
 from enrollments.enums import Source
 from enrollments.models import Participation, Receipt
 from enrollments.operations import ActivityData, enroll, record_activity
-from targets.models import Brand, Customer, Target
+from targets.models import Brand, Customer, StaffBrand, Target
 from tests.factories import START, BrandFactory, CustomerFactory, UserFactory, make_programme
 
 ACT: dict[str, Any] = {"by": "test", "source": Source.API}
 NOW = START + timedelta(days=3)
-SUPPORT = ("enrollments.view_participation", "enrollments.unenroll", "enrollments.view_receipt")
+SUPPORT = (
+    "enrollments.view_participation",
+    "enrollments.unenroll",
+    "enrollments.bulk_unenroll",
+    "enrollments.view_receipt",
+)
 LIST = "/admin/enrollments/participation/"
 UNENROL = "/admin/enrollments/participation/unenroll/"
 
@@ -45,9 +51,10 @@ def buy(target: Target, customer: Customer, at: Any = START) -> None:
     )
 
 
-def staff(*permissions: str, **details: Any) -> User:
-    """A member of staff with these permissions, written app_label.codename."""
+def staff(*permissions: str, brands: Sequence[Brand | None] = (None,), **details: Any) -> User:
+    """A member of staff with these permissions, written app_label.codename, for these brands; None: for all."""
     user: User = UserFactory(is_staff=True, **details)
+    StaffBrand.objects.bulk_create(StaffBrand(user=user, brand=brand) for brand in brands)
     for permission in permissions:
         app_label, codename = permission.split(".")
         user.user_permissions.add(Permission.objects.get(content_type__app_label=app_label, codename=codename))

@@ -14,7 +14,7 @@ from tests.factories import START, freeze
 
 pytestmark = pytest.mark.django_db
 
-SUPPORT = ("enrollments.view_participation", "enrollments.unenroll")
+SUPPORT = ("enrollments.view_participation", "enrollments.cancel_leave")
 
 
 @pytest.fixture
@@ -116,7 +116,13 @@ def test_inactive_programme_needs_the_box_ticked(support, leaving):
 
 @pytest.mark.parametrize(
     ("permissions", "status"),
-    [((), 403), (("enrollments.view_participation",), 403), (("enrollments.unenroll",), 403), (SUPPORT, 302)],
+    [
+        ((), 403),
+        (("enrollments.view_participation",), 403),
+        (("enrollments.cancel_leave",), 403),
+        (("enrollments.view_participation", "enrollments.unenroll"), 403),
+        (SUPPORT, 302),
+    ],
 )
 def test_who_may_cancel(leaving, permissions, status):
     response = confirm(signed_in(staff(*permissions)), leaving)

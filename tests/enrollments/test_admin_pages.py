@@ -15,7 +15,7 @@ from enrollments.editing import CycleEdit, ProgrammeEdit, TargetEdit
 from enrollments.models import Participation
 from enrollments.operations import ActivityData, edit_programme, enroll, record_activity, unenroll
 from targets.enums import TrackingType
-from targets.models import Brand, QuotaUse, StoredAnswer
+from targets.models import Brand, QuotaUse, StaffBrand, StoredAnswer
 from targets.operations import create_api_client
 from tests.enrollments.admin_scene import ACT, LIST, NOW, enrolled, programme, signed_in, staff
 from tests.factories import START, ApiUserFactory, freeze
@@ -23,7 +23,7 @@ from tests.factories import START, ApiUserFactory, freeze
 pytestmark = pytest.mark.django_db
 
 # A counter of the machinery; a memory of the API for a day: digests, and answers to others than the staff.
-NOT_SHOWN = {QuotaUse, StoredAnswer}
+NOT_SHOWN = {QuotaUse, StaffBrand, StoredAnswer}  # StaffBrand: on the page of a user
 MODELS = {
     model.__name__: model
     for label in ("targets", "rewards", "enrollments")

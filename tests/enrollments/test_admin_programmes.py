@@ -9,7 +9,8 @@ from tests.enrollments.admin_scene import NOW, programme, signed_in, staff
 
 pytestmark = pytest.mark.django_db
 
-VIEW, CHANGE = "targets.view_targetgroup", "targets.change_targetgroup"
+VIEW, FREEZE = "targets.view_targetgroup", "targets.freeze_targetgroup"
+EDIT = "targets.change_targetgroup"
 
 
 def page_of(target, *, active=True):
@@ -18,7 +19,7 @@ def page_of(target, *, active=True):
 
 def test_programme_is_frozen_and_runs_again_at_the_brands_now():
     target = programme()
-    client = signed_in(staff(VIEW, CHANGE, username="ann"))
+    client = signed_in(staff(VIEW, FREEZE, username="ann"))
 
     asked = client.get(page_of(target)).content.decode()
     frozen = client.post(page_of(target), {"wanted": "frozen"}, follow=True).content.decode()
@@ -34,7 +35,7 @@ def test_programme_is_frozen_and_runs_again_at_the_brands_now():
 
 def test_second_click_undoes_nothing():
     target = programme()
-    client = signed_in(staff(VIEW, CHANGE))
+    client = signed_in(staff(VIEW, FREEZE))
 
     client.post(page_of(target), {"wanted": "frozen"})
     second = client.post(page_of(target), {"wanted": "frozen"}, follow=True).content.decode()
@@ -45,7 +46,12 @@ def test_second_click_undoes_nothing():
 
 @pytest.mark.parametrize(
     ("permissions", "get", "post", "has_button"),
-    [((VIEW,), 403, 403, False), ((CHANGE,), 200, 302, True), ((VIEW, CHANGE), 200, 302, True)],
+    [
+        ((VIEW,), 403, 403, False),
+        ((FREEZE,), 403, 403, False),
+        ((VIEW, EDIT), 403, 403, False),
+        ((VIEW, FREEZE), 200, 302, True),
+    ],
 )
 def test_who_may_freeze(permissions, get, post, has_button):
     target = programme()
@@ -73,7 +79,7 @@ def test_page_shows_cycles_in_the_zone_of_the_programme_and_its_history_when_ask
 
 def test_looking_changes_nothing_and_no_such_programme_is_not_found():
     target = programme()
-    client = signed_in(staff(VIEW, CHANGE))
+    client = signed_in(staff(VIEW, FREEZE))
 
     client.get(page_of(target))
 

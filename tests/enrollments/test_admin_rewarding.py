@@ -19,18 +19,23 @@ from rewards.operations import RewardData
 from targets.enums import EvaluationType, TrackingType
 from targets.models import Brand, Cycle, ProgrammeChange, TargetGroup
 from tests.enrollments.admin_scene import NOW, programme, signed_in, staff
-from tests.enrollments.test_admin_editing import CHANGE, VIEW, anna, filled_in, page_of, shown
+from tests.enrollments.test_admin_editing import CHANGE, VIEW, filled_in, page_of, shown
 from tests.factories import own_rewards
 from tests.faults import everything
 
 pytestmark = pytest.mark.django_db
 
+REWARD = "rewards.change_reward"
 COFFEE = RewardData("Coffee", RewardKind.COUPON)
 GENERAL = "100 points (“100 points”)"
 STAYS = "What was given stays as it was given, and what was achieved before is not paid again."
 AT_CLOSE = "Where the reward is given when a cycle closes, that is what is promised when it closes."
 AS_EVER = f"what ABC gives in each cycle without a reward of its own: {GENERAL}"
 VOUCHER = {"kind": "COUPON", "name": "Ten off", "value": "10", "payload": '{"voucher": "A-7", "share": 0.10}'}
+
+
+def anna():
+    return signed_in(staff(VIEW, REWARD, username="anna"))
 
 
 def door(target, /, **named):
@@ -329,12 +334,19 @@ def test_number_of_statements_does_not_depend_on_cycles(cycles):
             act()
         counts.append(len(queries))
 
-    assert counts == [7, 12, 31, 10]
+    assert counts == [8, 13, 32, 11]
 
 
 @pytest.mark.parametrize(
     ("permissions", "status", "confirmed"),
-    [(None, 302, 302), ((), 403, 403), ((VIEW,), 403, 403), ((CHANGE,), 200, 302), ((VIEW, CHANGE), 200, 302)],
+    [
+        (None, 302, 302),
+        ((), 403, 403),
+        ((VIEW,), 403, 403),
+        ((REWARD,), 403, 403),
+        ((VIEW, CHANGE), 403, 403),
+        ((VIEW, REWARD), 200, 302),
+    ],
 )
 def test_who_may_change_rewards(permissions, status, confirmed):
     target = programme(name="ABC")

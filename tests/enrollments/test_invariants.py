@@ -53,6 +53,8 @@ VIOLATIONS = {
     "stored_answer_once": f"{AN_ANSWER.format(digit='0')}; {AN_ANSWER.format(digit='0')}",
     "stored_answer_has_digests": AN_ANSWER.format(digit="x"),
     "api_user_former_secret_ends": "UPDATE targets_apiuser SET former_digest = secret_digest",
+    "staff_brand_once": "INSERT INTO targets_staffbrand (user_id, brand_id) "
+    "SELECT user_id, NULL FROM targets_apiuser, generate_series(1, 2)",
     "customer_unique_in_brand": "UPDATE targets_customer SET customer_id = "
     "(SELECT customer_id FROM targets_customer WHERE id = {customer}) WHERE id = {customer2}",
     "customer_id_positive": "UPDATE targets_customer SET customer_id = 0 WHERE id = {customer}",

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from time import sleep
 from typing import Any
 from urllib.parse import urlencode
 
@@ -60,7 +61,20 @@ def make_sides() -> tuple[Side, Side]:
     with connection.cursor() as cursor:
         for place, table in enumerate(tables_with_ids(), 1):
             cursor.execute(f"ALTER SEQUENCE {table}_id_seq RESTART WITH {7_000_000_000 + place * 1_000_000}")
-    return make_side("Aurora", 810_000_001), make_side("Borealis", 820_000_001)
+    sides = make_side("Aurora", 810_000_001), make_side("Borealis", 820_000_001)
+    wait_until_feeds_show(Receipt.objects.latest("transaction_id").transaction_id)
+    return sides
+
+
+def wait_until_feeds_show(transaction_id: int) -> None:
+    """Until no transaction that began before is running, be it of another test, in another database of the server."""
+    for _ in range(1200):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > %s", [transaction_id])
+            if cursor.fetchone()[0]:
+                return
+        sleep(0.05)
+    raise TimeoutError("A transaction has been running for a minute.")
 
 
 def tables_with_ids() -> list[str]:

@@ -381,10 +381,10 @@ def test_statements_do_not_grow_with_the_programme(fields_for, django_assert_num
     client = marketing()
     fields = fields_for(sandbox())
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         preview = press(client, "preview", fields)
     fields = sent_by(preview)
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(18):
         done = press(client, "create", fields)
 
     assert done.status_code == 302

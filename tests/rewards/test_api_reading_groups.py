@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from targets.access import ensure_read_access
+from targets.access import Role, access_group
 from targets.enums import Allocation, Kpi, TrackingType
 from targets.models import TargetGroup
 from tests.factories import SECRET, START, ApiUserFactory, freeze, make_programme
@@ -165,7 +165,7 @@ def test_call_answers_without_the_prefix_just_the_same(site, path):
 def test_reading_needs_the_permission_that_read_access_has(site, client_of, path):
     path = path.format(make_programme(brand=site.brand).target_group_id)
     nobody, reader = (ApiUserFactory(brand=site.brand, with_default_access=False).user for _ in range(2))
-    reader.groups.add(ensure_read_access())
+    reader.groups.add(access_group(Role.READ_ONLY))
 
     statuses = [client_of(user.username, SECRET).get(path).status_code for user in (nobody, reader)]
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from targets.access import ensure_read_access
+from targets.access import Role, access_group
 from targets.models import TargetGroup
 from tests.factories import SECRET, ApiUserFactory
 from tests.rewards.test_api_target_groups import MILESTONE, PERIODS, REWARD, STREAK, changed, rows
@@ -179,7 +179,7 @@ def test_names_of_another_brand_are_free(site, client_of):
 @pytest.mark.parametrize("permitted", [False, True])
 def test_defining_needs_its_own_permission(site, client_of, permitted):
     user = ApiUserFactory(brand=site.brand, with_default_access=permitted).user
-    user.groups.add(ensure_read_access())
+    user.groups.add(access_group(Role.READ_ONLY))
 
     response = client_of(user.username, SECRET).post("/v3/targetGroups", STREAK | {"streaks": []})
 

@@ -12,7 +12,6 @@ from django.utils import timezone
 from oauth2_provider.models import AccessToken
 from rest_framework.test import APIClient
 
-from targets.access import ensure_read_access
 from targets.models import ApiClient, ApiUser
 from targets.operations import create_api_client
 from tests.config.token_scene import FORM, TOKEN
@@ -44,9 +43,8 @@ def status_with(token, method="get", path="/v3/receipts"):
 
 def test_printed_credentials_of_a_new_user_call_the_api_as_far_as_his_group_may():
     brand = BrandFactory(name="Acme")
-    ensure_read_access()
 
-    made = create("acme-till", "--brand", "acme", "--group", "Read access")
+    made = create("acme-till", "--brand", "acme", "--group", "Read only")
     token = ask(made).json()["access_token"]
 
     assert made == {
@@ -63,9 +61,8 @@ def test_printed_credentials_of_a_new_user_call_the_api_as_far_as_his_group_may(
 
 def test_user_made_for_a_client_has_no_password(client_of):
     BrandFactory(name="Acme")
-    ensure_read_access()
 
-    made = create("acme-till", "--brand", "Acme", "--group", "Read access")
+    made = create("acme-till", "--brand", "Acme", "--group", "Read only")
 
     user = get_user_model().objects.get()
     assert (user.has_usable_password(), user.is_staff, user.is_superuser) == (False, False, False)

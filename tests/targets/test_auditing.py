@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from targets.access import ensure_default_access
+from targets.access import keep_roles_in_step
 from targets.callers import account
 from targets.models import AuditEntry, Brand
 from targets.operations import (
@@ -111,7 +111,7 @@ def test_command_is_told_with_the_account_that_ran_it():
 
 
 def test_brand_that_could_not_be_made_leaves_no_entry(monkeypatch):
-    ensure_default_access()
+    keep_roles_in_step()
     before = AuditEntry.objects.count()
     monkeypatch.setattr("targets.operations.brands.digest", lambda secret: "no digest")
 
