@@ -6,6 +6,13 @@ from django.core.exceptions import ImproperlyConfigured
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from targets.errors import DomainError, ErrorCode
+
+
+class OutsideScope(DomainError):
+    error = ErrorCode.NOT_PERMITTED
+
+
 HANDLED_BY_GET = {"head": "get"}
 
 
@@ -27,24 +34,24 @@ class OperationPermission(BasePermission):
             raise ImproperlyConfigured(
                 f"{type(view).__name__}.required_permissions names no permission for {operation!r}."
             )
-        if not within_scope(request, permission):
-            return False
+        refuse_outside_scope(request, permission)
         if request.user.is_superuser:
             return True
         granted = getattr(request.auth, "granted_permissions", None)
         return permission in (request.user.get_all_permissions() if granted is None else granted)
 
 
-def within_scope(request: Request, permission: str) -> bool:
-    """Whether the token covers the call: `read` what changes nothing, such as a preview, `write` everything else.
+def refuse_outside_scope(request: Request, permission: str) -> None:
+    """Raises `OutsideScope` where the token does not cover the call: `read` covers what changes nothing, such as a
+    preview, `write` everything else.
 
     Basic authentication has no scope and is not limited by one.
     """
     scope = getattr(request.auth, "token_scope", None)
-    if scope is None:
-        return True
     changes_nothing = request.method in SAFE_METHODS or ".view_" in permission
-    return ("read" if changes_nothing else "write") in scope.split()
+    needed = "read" if changes_nothing else "write"
+    if scope is not None and needed not in scope.split():
+        raise OutsideScope(f"The token lacks the scope {needed}: ask for one with it.")
 
 
 def operation_of(request: Request, view: Any) -> str | None:

@@ -132,8 +132,8 @@ class ErrorCode(Enum):
         4000,
         403,
         "The API user lacks the permission for this call.",
-        "The API user is in no access group that may do this.",
-        "Ask who administers Milestreak to put the API user into an access group that may.",
+        "The API user is in no access group that may do this; or the scope of the token does not cover it.",
+        "Ask who administers Milestreak to put the API user into such a group; or fetch a token with the scope.",
     )
     NOT_FOUND = Refusal(
         4040,

@@ -176,6 +176,14 @@ def test_scope_limits_what_a_token_may_do(credentials, superuser, scope, reading
     assert outcome(client.post(UNENROLL, RECORD)) == writing
 
 
+@pytest.mark.parametrize(("scope", "path", "lacking"), [("read", UNENROLL, "write"), ("write", PREVIEW, "read")])
+def test_refusal_names_the_scope_that_is_lacking(credentials, scope, path, lacking):
+    answer = caller(token_of(credentials, scope=scope)).post(path, RECORD)
+
+    message = f"The token lacks the scope {lacking}: ask for one with it."
+    assert answer.json() == {"data": None, "errors": [{"code": 4000, "message": message}], "warnings": None}
+
+
 def test_scope_widens_nothing(credentials):
     credentials.user.groups.clear()
 
