@@ -64,6 +64,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "brand of staff",
+                "verbose_name_plural": "brands of staff",
                 "default_permissions": (),
                 "constraints": [
                     models.UniqueConstraint(

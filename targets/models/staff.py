@@ -21,6 +21,8 @@ class StaffBrand(models.Model):
     )
 
     class Meta:
+        verbose_name = "brand of staff"
+        verbose_name_plural = "brands of staff"
         default_permissions = ()  # there is none that could be given to anybody
         constraints = [
             # Serves the look-up of every page of the admin.

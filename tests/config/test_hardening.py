@@ -1,8 +1,10 @@
 """What browsers are told, what strangers cannot reach, and that no failure tells a secret."""
 
 import logging
+import re
 import secrets
 import sys
+from pathlib import Path
 
 import pytest
 from django.conf import settings as site_settings
@@ -125,3 +127,11 @@ def test_unusable_path_of_the_admin_does_not_start(unusable):
 
     assert result.returncode == 1
     assert "ImproperlyConfigured: ADMIN_PATH is one word" in result.stderr
+
+
+def test_no_template_holds_scripts_or_styles_of_its_own():
+    templates = [each for each in Path("templates").rglob("*") if each.is_file()]
+    inline = re.compile(r"<style|<script(?![^>]*\bsrc=)|\bstyle=|\bon[a-z]+=|javascript:", re.IGNORECASE)
+
+    assert len(templates) > 20
+    assert [str(each) for each in templates if inline.search(each.read_text())] == []  # the content policy stops it

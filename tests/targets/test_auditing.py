@@ -10,7 +10,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from targets.access import keep_roles_in_step
 from targets.callers import account
-from targets.models import AuditEntry, Brand
+from targets.models import AuditEntry, Brand, StaffBrand
 from targets.operations import (
     Change,
     create_api_client,
@@ -237,3 +237,19 @@ def test_rotated_secret_is_told_by_name_and_end_only():
         ),
     ]
     assert made.api_user.secret_digest not in str(told_of)
+
+
+def test_brand_given_to_staff_and_taken_away_is_told(chief):
+    user = UserFactory(username="sam", is_staff=True)
+    brand = BrandFactory(name="Acme")
+    before = AuditEntry.objects.latest("pk").pk
+
+    given = StaffBrand.objects.create(user=user, brand=brand)
+    given.delete()
+    StaffBrand.objects.create(user=user, brand=None)
+
+    assert told(pk__gt=before) == [
+        ("ADDED", "brand of staff sam: Acme", ["user: sam", "brand: Acme"]),
+        ("REMOVED", "brand of staff sam: Acme", []),
+        ("ADDED", "brand of staff sam: every brand", ["user: sam"]),
+    ]
