@@ -65,7 +65,8 @@ def confirm_second_factor(user: User, *, device_id: int, code: str, session_key:
     """
     with transaction.atomic():
         _lock(user)
-        device = TOTPDevice.objects.select_for_update().filter(user=user, pk=device_id, confirmed=False).first()
+        waiting = TOTPDevice.objects.select_for_update(no_key=True).filter(user=user, confirmed=False)
+        device = waiting.filter(pk=device_id).first()
         if device is None or has_second_factor(user):
             raise InvalidInput("This key was replaced or confirmed elsewhere meanwhile: look again.")
         checked = _verify(device, code)
@@ -83,7 +84,7 @@ def check_second_factor(user: User, code: str, *, is_recovery: bool = False) -> 
     """Check, and use up, a code of the app, or a recovery code."""
     model = StaticDevice if is_recovery else TOTPDevice
     with transaction.atomic():
-        device = model.objects.select_for_update().filter(user=user, confirmed=True).first()
+        device = model.objects.select_for_update(no_key=True).filter(user=user, confirmed=True).first()
         checked = Checked(False) if device is None else _verify(device, code)
     _log_wrong(user, checked)
     return checked
