@@ -19,6 +19,7 @@ from targets import credentials
 from targets.addresses import client_address
 from targets.enums import SecretForm
 from targets.models import ApiUser
+from targets.second_factor import HasSecondFactor, bars_own_password
 
 NOBODYS_DIGEST = "0" * 64
 MOST_ENCODED = 2048  # characters of a credential; more is nobody's and not worth decoding
@@ -104,7 +105,7 @@ def has_right_secret(api_user: ApiUser | None, password: str) -> bool:
 
 def has_right_password(api_user: ApiUser | None, username: str, password: str, network: str) -> bool:
     """Whether `password` is the person's own. Raises `Throttled`, before hashing, after too many failures."""
-    if api_user is None or api_user.secret_form != SecretForm.PASSWORD:
+    if api_user is None or not may_send_password(api_user):
         guesses.refuse_too_many(username, network)
         return False
     stored = api_user.user.password
@@ -115,15 +116,21 @@ def has_right_password(api_user: ApiUser | None, username: str, password: str, n
     return remembered.verify(key, lambda: check_slowly(password, stored))
 
 
+def may_send_password(api_user: Any) -> bool:
+    """Whether the password is his own, and is all that signs him in elsewhere; `api_user` as it was found below."""
+    is_own = api_user.secret_form == SecretForm.PASSWORD
+    return is_own and not bars_own_password(api_user.user, has_one=api_user.has_second_factor)
+
+
 def is_active(api_user: ApiUser) -> bool:
     return api_user.is_active and api_user.user.is_active and api_user.brand.is_active
 
 
 def find_api_user(username: str) -> ApiUser | None:
-    """The API user with user, brand and `granted_permissions`, by one query."""
+    """The API user with user, brand, `granted_permissions` and `has_second_factor`, by one query."""
     return (
         ApiUser.objects.select_related("user", "brand")
-        .annotate(granted_permissions=GrantedPermissions(F("user")))
+        .annotate(granted_permissions=GrantedPermissions(F("user")), has_second_factor=HasSecondFactor(F("user")))
         .filter(user__username=username)
         .first()
     )

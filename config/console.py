@@ -1,5 +1,6 @@
-"""The admin site: its name, and its models in the order in which support needs them."""
+"""The admin site: its name, its models in the order in which support needs them, and the second factor before all."""
 
+from functools import wraps
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -8,7 +9,10 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import BigIntegerField, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Cast
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, URLResolver, path
 
+from config import second_factor
 from targets.brand_limits import brands_of
 
 ORDER = [
@@ -44,6 +48,25 @@ class Console(AdminSite):
     site_title = "Milestreak"
     index_title = "Console"
     enable_nav_sidebar = False  # the room is for the tables
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        pages = [
+            path("second_factor/", second_factor.SetUpView.as_view(), name=second_factor.SET_UP),
+            path("second_factor/code/", second_factor.AskView.as_view(), name=second_factor.ASK),
+            path("second_factor/remove/", second_factor.RemoveView.as_view(), name=second_factor.REMOVE),
+        ]
+        for page in pages:
+            page.callback = self.admin_view(page.callback)
+        return [*pages, *super().get_urls()]  # Django's own end with one that takes everything
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """Every page of the admin comes by here: first who it is, then his second factor, then the page."""
+
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            return second_factor.detour(request) or view(request, *args, **kwargs)
+
+        return super().admin_view(guarded, cacheable)
 
     def get_log_entries(self, request: HttpRequest) -> QuerySet[LogEntry]:
         """For “Recent actions”: what was done to rows that he may still see."""

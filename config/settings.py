@@ -62,6 +62,9 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "targets",
     "rewards",
     "enrollments",
@@ -240,6 +243,10 @@ AXES_ENABLE_ADMIN = False  # manage.py axes_list_attempts shows them
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
+
+# The second factor of staff: config/second_factor.py. true: who has none sets one up before anything else opens.
+REQUIRE_SECOND_FACTOR = env.bool("REQUIRE_SECOND_FACTOR", default=False)
+OTP_TOTP_ISSUER = "Milestreak"  # how authenticator apps call it
 
 # Behind a proxy that ends TLS and sets X-Forwarded-Proto itself: TLS_PROXY=true.
 if env.bool("TLS_PROXY", default=False):

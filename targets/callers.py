@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from targets.addresses import client_address
 from targets.enums import Source
+from targets.second_factor import has_passed
 
 CREDENTIAL_LENGTH = 170  # with the detail: 220
 
@@ -23,7 +24,8 @@ current_request: ContextVar[HttpRequest | None] = ContextVar("current_request", 
 class Caller:
     """`credential` is what proved who it is, never the secret.
 
-    "basic acme-api", "bearer acme-api, client q3ZkX0bV8yT1mL5n", "session sam", "account root".
+    "basic acme-api", "bearer acme-api, client q3ZkX0bV8yT1mL5n", "session sam", "session sam, second factor",
+    "account root".
     """
 
     by: str
@@ -44,7 +46,7 @@ def current_caller() -> Caller:
     return Caller(
         by=name,
         source=Source.API if is_api else Source.ADMIN,
-        credential=f"{_way(request, is_api)} {name}".strip()[:CREDENTIAL_LENGTH] + _detail(request, user),
+        credential=f"{_way(request, is_api)} {name}".strip()[:CREDENTIAL_LENGTH] + _detail(request, is_api),
         address=client_address(request),
         request_id=getattr(request, "request_id", ""),
     )
@@ -57,11 +59,11 @@ def _way(request: HttpRequest, is_api: bool) -> str:
     return "basic" if scheme.lower() == "basic" else "bearer"
 
 
-def _detail(request: HttpRequest, user: object) -> str:
+def _detail(request: HttpRequest, is_api: bool) -> str:
+    if not is_api:
+        return ", second factor" if has_passed(request) else ""
     client = getattr(getattr(request, "auth", None), "token_client", None)
-    if client is not None:
-        return f", client {client}"
-    return ", second factor" if getattr(user, "otp_device", None) else ""
+    return "" if client is None else f", client {client}"
 
 
 @cache

@@ -9,7 +9,7 @@ from django.apps import apps
 from django.db import connection
 
 WRITES = ("INSERT", "UPDATE", "DELETE")
-APPS = ("auth", "targets", "rewards", "enrollments")
+APPS = ("auth", "otp_totp", "otp_static", "targets", "rewards", "enrollments")
 
 Execute = Callable[..., Any]
 Fault = Callable[[Execute, dict[str, Any]], None]

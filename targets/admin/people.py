@@ -6,6 +6,8 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.http import HttpRequest
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from targets.access import Role
 from targets.admin.lists import PermissionFirst
@@ -13,6 +15,7 @@ from targets.models import StaffBrand
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+admin.site.unregister([TOTPDevice, StaticDevice])  # their pages show keys and codes, of others too
 
 
 class SuperusersOnly(PermissionFirst):

@@ -24,6 +24,13 @@ from targets.operations.programmes import (
     unbound_periods,
 )
 from targets.operations.quota import Taken, take_units
+from targets.operations.second_factor import (
+    Checked,
+    begin_second_factor,
+    check_second_factor,
+    confirm_second_factor,
+    remove_second_factor,
+)
 
 __all__ = [
     "MAX_LATE_DAYS",
@@ -32,6 +39,7 @@ __all__ = [
     "Author",
     "BrandMade",
     "Change",
+    "Checked",
     "ClientMade",
     "CustomerData",
     "FirstAnswer",
@@ -45,6 +53,9 @@ __all__ = [
     "TargetData",
     "add_api_user",
     "answer_once",
+    "begin_second_factor",
+    "check_second_factor",
+    "confirm_second_factor",
     "create_api_client",
     "create_brand",
     "create_target_group",
@@ -55,6 +66,7 @@ __all__ = [
     "record_change",
     "refuse_target_group",
     "regular_periods",
+    "remove_second_factor",
     "revoke_api_client",
     "revoke_former_secret",
     "rotate_secret",

@@ -12,6 +12,7 @@ from targets.credentials import digest, generate_secret, password_to_send
 from targets.enums import SecretForm
 from targets.errors import InvalidInput, NameTaken
 from targets.models import ApiUser, Brand
+from targets.second_factor import bars_own_password, has_second_factor
 
 LONGEST_GRACE = timedelta(days=90)
 
@@ -28,7 +29,8 @@ def add_api_user(*, brand: Brand, username: str, secret_form: SecretForm) -> Sec
     """Make one more API user of the brand, who may do everything the API offers.
 
     With `SecretForm.PASSWORD` the user is a person who exists, has a password, and keeps the permissions he has.
-    Raises `InvalidInput` for an unusable user name or person, `NameTaken` for a name in use; then nothing is made.
+    Raises `InvalidInput` for an unusable user name or person, also one with a second factor, which the API does not ask
+    for; `NameTaken` for a name in use. Then nothing is made.
     """
     if secret_form == SecretForm.PASSWORD:
         return SecretMade(_let_person_in(brand, username), "")
@@ -59,6 +61,11 @@ def _let_person_in(brand: Brand, username: str) -> ApiUser:
     person = get_user_model().objects.filter(username=username).first()
     if person is None or not person.has_usable_password():
         raise InvalidInput(f"There is no user {username!r} with a password: make one with manage.py createsuperuser.")
+    if bars_own_password(person, has_one=has_second_factor(person)):
+        raise InvalidInput(
+            f"{username!r} signs in with a second factor, which the API does not ask for: make an API user of another "
+            "name, with a secret of its own."
+        )
     api_user, is_new = ApiUser.objects.get_or_create(
         user=person, defaults={"brand": brand, "secret_form": SecretForm.PASSWORD}
     )

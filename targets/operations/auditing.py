@@ -17,9 +17,15 @@ from targets.models import AuditEntry
 from targets.operations.history import Change
 
 SECRETS = frozenset(
-    {"password", "secret_digest", "former_digest", "client_secret"}
+    {"password", "secret_digest", "former_digest", "client_secret", "key"}
 )  # that they were changed is told, never from what to what
-NOT_TOLD = frozenset({"id", "last_login", "date_joined", "created_at", "updated_at", "clock_at"})
+NOT_TOLD = frozenset({"id", "last_login", "date_joined", "created_at", "updated_at", "clock_at"}) | {
+    "last_used_at",  # what a second factor remembers of each code
+    "last_t",
+    "drift",
+    "throttling_failure_timestamp",
+    "throttling_failure_count",
+}
 LINKS_CHANGED = {"post_add": "added", "post_remove": "removed", "pre_clear": "removed"}
 NAME_LENGTH = 250
 

@@ -8,6 +8,7 @@ from django.core.management import call_command
 from enrollments.models import Receipt
 from targets.callers import account
 from targets.models import AuditEntry, ProgrammeChange
+from tests.config.second_factor_scene import passed
 from tests.config.token_scene import Credentials, caller, token_of
 from tests.conftest import SECRET
 from tests.enrollments.admin_scene import SUPPORT, confirm, enrolled, programme, signed_in, staff, unenrol_page
@@ -61,6 +62,15 @@ def test_receipt_of_the_admin_says_so(target):
     assert origin(receipt) == ("ADMIN", "session sam", "203.0.113.7", "r-7")
     page = sam.get(f"{RECEIPTS}{receipt.pk}/change/").content.decode()
     assert 'session sam <span class="quiet">from 203.0.113.7</span>' in page
+
+
+def test_receipt_of_who_gave_a_code_says_so(target):
+    participation = enrolled(target)
+    sam = passed(staff(*SUPPORT, username="sam"))
+
+    confirm(sam, unenrol_page(sam, participation))
+
+    assert Receipt.objects.latest("pk").credential == "session sam, second factor"
 
 
 def test_receipt_of_a_command_names_the_account(target):

@@ -184,6 +184,9 @@ PAGES: dict[str, Page] = {
     "logout": same(at("logout"), Opens.TO_ANYBODY, 302),
     "password_change": same(at("password_change"), Opens.TO_STAFF),
     "password_change_done": same(at("password_change_done"), Opens.TO_STAFF, 200, 405),
+    "second_factor": same(at("second_factor"), Opens.TO_STAFF, 200, 302),
+    "second_factor_code": same(at("second_factor_code"), Opens.TO_STAFF, 302),  # who is not asked for one goes on
+    "second_factor_remove": same(at("second_factor_remove"), Opens.TO_STAFF, 302),  # who has none sets one up
     "jsi18n": same(at("jsi18n"), Opens.TO_STAFF, 200, 405),
     "autocomplete": Page(
         lambda story: (
