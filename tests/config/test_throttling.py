@@ -126,6 +126,26 @@ def test_bulk_heavier_than_the_quota_is_carried_out_and_the_next_call_waits_for_
     assert (response.status_code, response["Retry-After"]) == (429, str(48 + 60))
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "most"),
+    [
+        ("/v3/activities", [{}] * 5_000, 1_000),
+        ("/v3/customers/bulk", {"customers": [{}] * 50_000}, 1_000),
+        ("/v3/targetGroups/1/targets/1/enroll/bulk", {"records": [{}] * 50_000}, 1_000),
+    ],
+)
+def test_call_with_more_records_than_are_taken_weighs_no_more_than_the_largest(limited, path, body, most):
+    """A mistake of one call must not shut its client out for an hour."""
+    site = limited(10_000)
+    quota.leases.spend(ApiUser.objects.get(), units=100, at=NOW)  # a first lease, spent at once
+    before = used()
+
+    status, _ = site.post(path, body)
+
+    held = quota.leases._leases[ApiUser.objects.get().pk].unspent
+    assert (status, used() - before - held) == (400, most)
+
+
 def test_bulk_that_finds_nothing_left_when_it_knows_its_weight_changes_nothing(limited):
     site = limited(1)
 
