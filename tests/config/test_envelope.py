@@ -287,6 +287,16 @@ def test_body_beyond_the_limit_is_refused(http, address, size, status):
         assert [error["code"] for error in refusals(response)] == [4130]
 
 
+def test_body_that_is_shorter_than_announced_is_refused(http):
+    """The caller hung up, and what has come happens to be JSON."""
+    environ = {"CONTENT_LENGTH": "4", "wsgi.input": io.BytesIO(b"[1]"), "CONTENT_TYPE": "application/json"}
+
+    response = http.generic("POST", "/v3/echo", **environ)
+
+    assert response.status_code == 400
+    assert refusals(response) == [{"code": 300004, "message": "The body ended early."}]
+
+
 def post_chunked(http: Client, body: Any) -> Any:
     environ = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
     environ |= {"wsgi.input_terminated": True, "wsgi.input": body, "CONTENT_TYPE": "application/json"}
