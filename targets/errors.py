@@ -97,7 +97,7 @@ class ErrorCode(Enum):
         300009,
         422,
         "The Idempotency-Key was used for another request: send a new one.",
-        "A call with this key was answered already, and its path, query or body were different.",
+        "A call with this key was answered already, and its method, path, query or body were different.",
         "Make a new key for each call, and send the old one only with a call that is repeated unchanged.",
     )
     STILL_RUNNING = Refusal(
@@ -132,8 +132,9 @@ class ErrorCode(Enum):
         4000,
         403,
         "The API user lacks the permission for this call.",
-        "The API user is in no access group that may do this.",
-        "Ask who administers Milestreak to put the API user into an access group that may.",
+        "The API user is in no access group that may do this, or the `scope` of his token leaves it out.",
+        "Fetch a token whose scope covers it, or ask who administers Milestreak to put the API user into an access "
+        "group that may.",
     )
     NOT_FOUND = Refusal(
         4040,
