@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hmac
+from functools import partial
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -65,7 +66,6 @@ class BrandBasicAuthentication(BaseAuthentication):
             api_user = None
         network = network_of(client_address(request))
         if not has_right_secret(api_user, password) and not has_right_password(api_user, username, password, network):
-            guesses.count(username, network)
             raise AuthenticationFailed
         assert api_user is not None  # noqa: S101 - nobody has neither secret nor password
         return api_user.user, api_user
@@ -104,16 +104,18 @@ def has_right_secret(api_user: ApiUser | None, password: str) -> bool:
 
 
 def has_right_password(api_user: ApiUser | None, username: str, password: str, network: str) -> bool:
-    """Whether `password` is the person's own. Raises `Throttled`, before hashing, after too many failures."""
+    """Whether `password` is the person's own. Counts a wrong one. Raises `Throttled`, unhashed, after too many."""
+    refuse, count = partial(guesses.refuse_too_many, username, network), partial(guesses.count, username, network)
     if api_user is None or not may_send_password(api_user):
-        guesses.refuse_too_many(username, network)
+        refuse()
+        count()
         return False
     stored = api_user.user.password
     key = credential_key(username=username, network=network, password=password, stored=stored)
     if key in remembered:
         return True
-    guesses.refuse_too_many(username, network)
-    return remembered.verify(key, lambda: check_slowly(password, stored))
+    refuse()
+    return remembered.verify(key, partial(check_slowly, password, stored, refuse=refuse, count=count))
 
 
 def may_send_password(api_user: Any) -> bool:

@@ -15,7 +15,7 @@ from targets.strict_json import parse_json
 class StrictJSONParser(BaseParser):
     """Reads a JSON body of at most `view.max_body_bytes`, or MAX_BODY_BYTES.
 
-    Raises what `parse_json` raises, and `BodyTooLarge`.
+    Raises what `parse_json` raises, `BodyTooLarge`, and `InvalidInput` for a body that ended early.
     """
 
     media_type = "application/json"
@@ -45,10 +45,13 @@ class StrictFormParser(BaseParser):
 
 def read_body(stream: Any, limit: int) -> bytes:
     if isinstance(stream, HttpRequest):
-        announced = stream.META.get("CONTENT_LENGTH") or "0"
-        if announced.isdigit() and int(announced) > limit:
+        text = stream.META.get("CONTENT_LENGTH") or "0"
+        announced = int(text) if text.isdigit() else 0
+        if announced > limit:
             raise too_large(limit)
         content = stream.body  # kept by Django, so that others can read it again
+        if len(content) < announced:  # the caller hung up; what has come may be JSON, but is not what he has sent
+            raise InvalidInput("The body ended early.")
     else:
         content = stream.read(limit + 1)
     if len(content) > limit:

@@ -102,11 +102,19 @@ def credential_key(*, username: str, network: str, password: str, stored: str) -
     return hmac.new(settings.CREDENTIALS_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
-def check_slowly(password: str, stored: str) -> bool:
-    """Whether `stored` is the slow hash of `password`. Raises `Throttled` if others keep the process busy."""
+def check_slowly(password: str, stored: str, *, refuse: Callable[[], None], count: Callable[[], None]) -> bool:
+    """Whether `stored` is the slow hash of `password`. Raises `Throttled` if others keep the process busy.
+
+    `refuse` may raise just before hashing, and `count` is told of a wrong password before the next one is hashed: of
+    guesses that come at once no more are hashed than of those that come one by one.
+    """
     if not one_slow_hash.acquire(timeout=LONGEST_WAIT):
         raise Throttled(1)
     try:
-        return check_password(password, stored)
+        refuse()
+        is_right = check_password(password, stored)
+        if not is_right:
+            count()
+        return is_right
     finally:
         one_slow_hash.release()

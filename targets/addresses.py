@@ -29,12 +29,12 @@ def _is_trusted(address: str) -> bool:
 
 
 def _clean(address: str) -> str:
-    """The address as this module compares it; empty for what is none."""
+    """The address as this module compares it, without the zone that IPv6 may have; empty for what is none."""
     try:
         found = ip_address(address.strip())
     except ValueError:
         return ""
-    return str(getattr(found, "ipv4_mapped", None) or found)
+    return str(getattr(found, "ipv4_mapped", None) or found).partition("%")[0]
 
 
 @lru_cache(maxsize=8)

@@ -97,7 +97,7 @@ class ErrorCode(Enum):
         300009,
         422,
         "The Idempotency-Key was used for another request: send a new one.",
-        "A call with this key was answered already, and its path, query or body were different.",
+        "A call with this key was answered already, and its method, path, query or body were different.",
         "Make a new key for each call, and send the old one only with a call that is repeated unchanged.",
     )
     STILL_RUNNING = Refusal(

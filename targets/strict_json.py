@@ -10,6 +10,9 @@ import simplejson
 from targets.errors import InvalidInput
 
 MAX_DEPTH = 32
+MAX_COMMAS = (
+    500_000  # five times what the largest bulk call needs; millions of small values take forty times their bytes
+)
 MAX_NUMBER_LENGTH = 100  # characters; and exponents stay below it
 
 # Escapes that might stand for NUL or half a surrogate pair; most bodies have none, and are not searched further.
@@ -17,9 +20,11 @@ SUSPECT_ESCAPE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
 def parse_json(content: bytes) -> Any:
-    """Raises `InvalidInput` for what is not JSON, for duplicate keys, NaN, absurd numbers and nesting, and for
-    characters that no text may have.
+    """Raises `InvalidInput` for what is not JSON, for duplicate keys, NaN, absurd numbers and nesting, too many values,
+    and for characters that no text may have.
     """
+    if content.count(b",") > MAX_COMMAS:  # before anything is made of it
+        raise InvalidInput(f"The body has more than {MAX_COMMAS:,} commas: send fewer records in a call.")
     try:
         text = content.decode("utf-8-sig")
         value = simplejson.loads(

@@ -19,7 +19,8 @@ from targets.api.weighing import weighs
 from targets.fields import list_of
 from targets.models import Cycle
 
-LIMITS = {"min_length": 1, "max_length": 1_000}
+MOST_ACTIVITIES = 1_000
+LIMITS = {"min_length": 1, "max_length": MOST_ACTIVITIES}
 PURCHASE = {
     "eventId": "till-7-4711",
     "eventName": "purchase",
@@ -56,7 +57,7 @@ class ActivitiesView(APIView):
             )
         },
     )
-    @weighs(records_per_unit=1)  # each is a transaction of its own
+    @weighs(records_per_unit=1, most=MOST_ACTIVITIES)  # each is a transaction of its own
     @idempotent
     def post(self, request: Request) -> Answer:
         """Record activities. Each is a transaction of its own, so sending a batch again is safe.

@@ -54,7 +54,7 @@ class EnrollBulkView(APIView):
         request=EnrollBulkSerializer,
         responses={200: EnrollBulkAnswer},
     )
-    @weighs("records", records_per_unit=SET_BASED)
+    @weighs("records", records_per_unit=SET_BASED, most=MOST_RECORDS)
     @idempotent
     def post(self, request: Request, group_id: str, target_id: str) -> Answer:
         """Enrol customers, each with the answer that `enroll` would give; in one transaction."""

@@ -151,7 +151,7 @@ class CustomersView(APIView):
         request=CustomersSerializer,
         responses={200: CustomersAnswer},
     )
-    @weighs("customers", records_per_unit=SET_BASED)
+    @weighs("customers", records_per_unit=SET_BASED, most=MOST_CUSTOMERS)
     @idempotent
     def post(self, request: Request) -> Answer:
         """Register up to 10,000 customers, or replace what is known of them: all, or none where any is wrong."""

@@ -18,18 +18,20 @@ SET_BASED = 10  # so many records, written set by set, cost about what a call co
 Handler = Callable[..., Response]
 
 
-def weighs(field: str = "", *, records_per_unit: int) -> Callable[[Handler], Handler]:
+def weighs(field: str = "", *, records_per_unit: int, most: int) -> Callable[[Handler], Handler]:
     """A handler that costs a unit for each `records_per_unit` records of the body, rounded up.
 
-    They are in the array `field` of the body, or the body is the array. Raises `Throttled` where the client has
-    nothing left. The first unit was paid before the body was read (config.throttling).
+    They are in the array `field` of the body, or the body is the array. More than `most` are refused by the handler
+    and weigh as much as those: one wrong call must not shut its client out for hours. Raises `Throttled` where the
+    client has nothing left. The first unit was paid before the body was read (config.throttling).
     Outside whatever opens a transaction: the row of the quota would be locked until its end.
     """
 
     def decorate(handler: Handler) -> Handler:
         @wraps(handler)
         def weighed(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
-            units = ceil(records_in(request.data, field) / records_per_unit) - 1
+            records = min(records_in(request.data, field), most)
+            units = ceil(records / records_per_unit) - 1
             if units > 0:
                 # The real time: that of a sandbox stands still.
                 seconds = quota.leases.spend(caller_of(request), units=units, at=timezone.now())

@@ -7,15 +7,18 @@ from django.db import connection
 from targets.models import QuotaUse
 
 # What is still used of the quota in the window asked for: every window that has passed has paid one quota back.
-USED = "greatest(0, held.used - %(quota)s * greatest(0, %(window)s - held.window_number))"
+# Under a lowered quota it is the same share of it, as the rest would be a debt; under a raised one the same units.
+SHARE = "least(held.used, held.used * %(quota)s / held.quota)"
+USED = f"greatest(0, {SHARE} - %(quota)s * greatest(0, %(window)s - held.window_number))"
 
 # A process whose clock is a little ahead is already in the next window: then it is that one for the others too. Were
 # it a lot ahead, the others would have to wait for it: so a window further away is taken for a wrong clock.
 TAKE = f"""
-INSERT INTO targets_quotause AS held (api_user_id, window_number, used)
-VALUES (%(api_user)s, %(window)s, %(units)s)
+INSERT INTO targets_quotause AS held (api_user_id, window_number, used, quota)
+VALUES (%(api_user)s, %(window)s, %(units)s, %(quota)s)
 ON CONFLICT (api_user_id) DO UPDATE SET
   used = {USED} + %(units)s,
+  quota = %(quota)s,
   window_number = CASE WHEN held.window_number = %(window)s + 1 THEN held.window_number ELSE %(window)s END
 WHERE {USED} < %(quota)s
 RETURNING window_number, %(quota)s - used
@@ -45,5 +48,5 @@ def take_units(*, api_user_id: int, quota: int, units: int, window: int) -> Take
         if row := cursor.fetchone():
             return Taken(units, *row)
     found = QuotaUse.objects.filter(api_user=api_user_id).first()
-    windows_to_pay = found.used // quota - max(0, window - found.window_number) if found else 0
+    windows_to_pay = found.used // max(quota, found.quota) - max(0, window - found.window_number) if found else 0
     return Taken(0, window + max(1, windows_to_pay), 0)

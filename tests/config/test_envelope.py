@@ -238,10 +238,12 @@ def test_published_shape_names_the_field_in_the_message(http):
         (b"[1e1000]", "The body has a number of absurd size."),
         (b"[1e99999999999999999999]", "The body has a number of absurd size."),
         (b"[0." + b"1" * 200 + b"]", "The body has a number of absurd size."),
+        (b"[" + b"1," * 500_001 + b"1]", "The body has more than 500,000 commas: send fewer records in a call."),
         (rb'{"a": "\u0000"}', "The body has a text with a character that no text may have."),
         (rb'{"\ud800": 1}', "The body has a text with a character that no text may have."),
         (b'["\0"]', "The body is not JSON: "),
     ],
+    ids=lambda value: repr(value)[:40],
 )
 def test_body_that_is_not_proper_json_is_refused(http, body, message):
     response = post(http, "/v3/echo", body)
@@ -257,11 +259,13 @@ def test_body_that_is_not_proper_json_is_refused(http, body, message):
     [
         (b"[1.50]", b"[1.50]"),
         (b"[" * 32 + b"]" * 32, b"[" * 32 + b"]" * 32),
+        (b"[" + b"1," * 500_000 + b"1]", b"[" + b"1," * 500_000 + b"1]"),
         (rb'["\ud83d\ude00"]', '["\U0001f600"]'.encode()),
         (b'\xef\xbb\xbf{"a":null}', b'{"a":null}'),
         (rb'["\\u0000"]', rb'["\\u0000"]'),
         (b"0e-7", b"0E-7"),
     ],
+    ids=lambda value: repr(value)[:40],
 )
 def test_body_is_read_exactly(http, body, data):
     response = post(http, "/v3/echo", body)
@@ -285,6 +289,16 @@ def test_body_beyond_the_limit_is_refused(http, address, size, status):
     assert response.status_code == status
     if status == 413:
         assert [error["code"] for error in refusals(response)] == [4130]
+
+
+def test_body_that_is_shorter_than_announced_is_refused(http):
+    """The caller hung up, and what has come happens to be JSON."""
+    environ = {"CONTENT_LENGTH": "4", "wsgi.input": io.BytesIO(b"[1]"), "CONTENT_TYPE": "application/json"}
+
+    response = http.generic("POST", "/v3/echo", **environ)
+
+    assert response.status_code == 400
+    assert refusals(response) == [{"code": 300004, "message": "The body ended early."}]
 
 
 def post_chunked(http: Client, body: Any) -> Any:

@@ -1,7 +1,12 @@
 """Failures are counted before anything is hashed, in bounded memory; no stranger locks anybody out."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, local
+
 import pytest
 from django.contrib.auth.hashers import make_password
+from django.db import connection
+from django.test import Client
 from limits import parse
 from rest_framework.exceptions import Throttled
 
@@ -159,6 +164,32 @@ def test_who_is_named_cannot_be_seen_from_a_refusal(person, call, name, django_a
     wrong = {"data": None, "errors": [{"code": 4010, "message": "Credentials are missing or wrong."}], "warnings": None}
     assert [each.status_code for each in answers] == [401] * ENOUGH + [429]
     assert [each.json() for each in answers[:ENOUGH]] == [wrong] * ENOUGH
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guesses_that_come_at_once_are_hashed_no_oftener(person, monkeypatch, hashed):
+    """All of them are let through before the first has failed."""
+    all_here, refuse = Barrier(2 * ENOUGH), Guesses.refuse_too_many
+    here = local()
+
+    def refuse_when_all_are_here(self, username, network):
+        refuse(self, username, network)
+        if not hasattr(here, "come"):
+            here.come = True
+            all_here.wait(10)
+
+    def guess(number):
+        try:
+            header = basic("ada", f"guess {number}")
+            return Client().get(PATH, REMOTE_ADDR=HERE, HTTP_AUTHORIZATION=header).status_code
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(Guesses, "refuse_too_many", refuse_when_all_are_here)
+    with ThreadPoolExecutor(2 * ENOUGH) as threads:
+        statuses = sorted(threads.map(guess, range(2 * ENOUGH)))
+
+    assert (statuses, len(hashed)) == ([401] * ENOUGH + [429] * ENOUGH, ENOUGH)
 
 
 def test_slow_hashes_are_computed_one_at_a_time_and_waited_for_only_a_moment(person, call, monkeypatch, hashed):

@@ -6,9 +6,10 @@ import pytest
 from django.db import OperationalError, connection
 
 from targets import quota
-from targets.models import ApiUser, Customer, QuotaUse
+from targets.models import ApiUser, Customer, QuotaUse, StoredAnswer
 from tests.conftest import new_site
 from tests.factories import CustomerFactory, make_programme
+from tests.idempotency import tell
 
 NOW = datetime(2026, 1, 1, 12, 0, 12, 300_000, tzinfo=UTC)
 RECORD = {"eventName": "purchase", "customerId": 1, "occurredAt": "2026-01-02T00:00:00Z"}
@@ -126,12 +127,42 @@ def test_bulk_heavier_than_the_quota_is_carried_out_and_the_next_call_waits_for_
     assert (response.status_code, response["Retry-After"]) == (429, str(48 + 60))
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "most"),
+    [
+        ("/v3/activities", [{}] * 5_000, 1_000),
+        ("/v3/customers/bulk", {"customers": [{}] * 50_000}, 1_000),
+        ("/v3/targetGroups/1/targets/1/enroll/bulk", {"records": [{}] * 50_000}, 1_000),
+    ],
+)
+def test_call_with_more_records_than_are_taken_weighs_no_more_than_the_largest(limited, path, body, most):
+    """A mistake of one call must not shut its client out for an hour."""
+    site = limited(10_000)
+    quota.leases.spend(ApiUser.objects.get(), units=100, at=NOW)  # a first lease, spent at once
+    before = used()
+
+    status, _ = site.post(path, body)
+
+    held = quota.leases._leases[ApiUser.objects.get().pk].unspent
+    assert (status, used() - before - held) == (400, most)
+
+
 def test_bulk_that_finds_nothing_left_when_it_knows_its_weight_changes_nothing(limited):
     site = limited(1)
 
     response = site.client.post("/v3/customers/bulk", {"customers": [{"customerId": n} for n in range(1, 12)]})
 
     assert (response.status_code, response["Retry-After"], Customer.objects.count()) == (429, "48", 0)
+
+
+def test_call_that_finds_nothing_left_leaves_its_key_unused(limited):
+    site, body = limited(1), {"customers": [{"customerId": n} for n in range(1, 12)]}
+
+    refused = [tell(site.client, "POST", "/v3/customers/bulk", body).status for _ in range(2)]
+    limited(100)
+    done = tell(site.client, "POST", "/v3/customers/bulk", body)
+
+    assert (refused, done.status, done.is_repeated, StoredAnswer.objects.count()) == ([429, 429], 200, False, 1)
 
 
 def test_lost_database_is_answered_503_and_not_429(limited, monkeypatch):

@@ -119,6 +119,26 @@ def test_changed_quota_holds_at_once():
     assert spent(process, who, T, 10) == 5
 
 
+def test_lowered_quota_makes_no_debt_of_what_the_higher_one_allowed():
+    who, process = api_user(600), Leases()
+    spent(process, who, T, 600)
+
+    who.requests_per_minute = 10
+
+    assert process.spend(who, units=1, at=T) == 60
+    assert [spent(process, who, T + minutes * MINUTE, 20) for minutes in (1, 2)] == [10, 10]
+
+
+def test_debt_is_of_as_many_minutes_under_a_lowered_quota():
+    who, process = api_user(10), Leases()
+    process.spend(who, units=35, at=T)
+
+    who.requests_per_minute = 2
+
+    assert process.spend(who, units=1, at=T) == 180
+    assert [spent(process, who, T + minutes * MINUTE, 20) for minutes in (2, 3, 4)] == [0, 1, 2]
+
+
 @pytest.mark.parametrize(("quota", "expected"), [(6000, 2), (1000, 4)])
 def test_hundred_requests_take_few_statements(quota, expected):
     who, process = api_user(quota), Leases()
