@@ -41,9 +41,9 @@ APPS = ("auth", "targets", "rewards", "enrollments")
 @pytest.fixture(autouse=True)
 def known_content_types():
     """Django remembers content types: what it asks for must not depend on who asks first."""
-    ContentType.objects.get_for_models(
-        *(each.model_class() for each in ContentType.objects.all() if each.model_class())
-    )
+    models = [each.model_class() for each in ContentType.objects.all() if each.model_class()]
+    for concrete in (True, False):  # of a proxy, such as an API client, both are asked for
+        ContentType.objects.get_for_models(*models, for_concrete_models=concrete)
 
 
 def permissions() -> set[str]:
