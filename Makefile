@@ -49,13 +49,14 @@ soak: $(INSTALLED) .env ## the long random and race runs: 5,000 fresh histories,
 bench: $(INSTALLED) .env ## figures: what a call and a close cost; written to docs/benchmarks.md
 	@$(BIN)/python -m pytest -s -m benchmark -p no:randomly -p no:xdist --timeout 1200 tests/benchmarks
 
-check: $(INSTALLED) .env ## format, lint, types, missing migrations, deploy check, OpenAPI
+check: $(INSTALLED) .env ## format, lint, types, missing migrations, deploy check, OpenAPI, known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python -m tests.deploy_check
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file .openapi.yaml
+	$(BIN)/python -m tests.dependency_audit
 
 lock: $(INSTALLED) ## pin the requirements anew
 	@for list in requirements requirements-dev requirements-embedded; do \

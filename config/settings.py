@@ -238,6 +238,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # the page says when to try again, and that stays true
 AXES_CLIENT_IP_CALLABLE = "config.login.address_of"
+AXES_USERNAME_CALLABLE = "config.login.username_of"
 AXES_LOCKOUT_CALLABLE = "config.login.locked_out"
 AXES_ENABLE_ADMIN = False  # manage.py axes_list_attempts shows them
 AXES_DISABLE_ACCESS_LOG = True

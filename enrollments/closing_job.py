@@ -1,23 +1,33 @@
-"""The closing job over all brands: one pass, or pass after pass for as long as nobody stops it."""
+"""The closing job over all brands: one pass, or pass after pass for as long as nobody stops it.
+
+Whoever goes on for ever also removes what has expired, so that nothing else has to be run by the clock.
+"""
 
 import os
 import select
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import chain
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from django.conf import settings
 from django.db import Error, connection
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from enrollments.operations import Closed, CyclesNotClosed, Ended, close_cycles, close_own_cycles
 from targets.clock import brand_now
 from targets.models import Brand
+from targets.operations import purge_answers, purge_tokens
 
 FIRST_PAUSE = 1  # seconds before the database is tried again; doubled each time it fails
 LONGEST_PAUSE = 60
+PURGED_EVERY = 3600  # seconds
+BATCHES_AT_ONCE = 20  # of expired rows, a thousand each: closing comes first
 
 Say = Callable[[str], None]
 
@@ -56,6 +66,42 @@ class Stop:
             signal.signal(number, usual)
 
 
+class HourlyPurge:
+    """Removes the answers to calls with an `Idempotency-Key` and the tokens that have expired, of all brands."""
+
+    def __init__(self, complain: Say, clock: Callable[[], float] = time.monotonic) -> None:
+        self._complain = complain
+        self._clock = clock
+        self._due_at = clock()
+
+    def go_on(self, is_to_stop: Callable[[], bool]) -> None:
+        """Some of it, where an hour has passed since nothing was left; call again for the rest, or after a failure.
+
+        Raises `Error` where the connection is lost.
+        """
+        if self._clock() < self._due_at:
+            return
+        try:
+            if self._remove_some(is_to_stop):
+                self._due_at = self._clock() + PURGED_EVERY
+        except Error as error:
+            if not connection.is_usable():
+                raise
+            self._complain(f"What has expired is not all removed, next try at the next look: {one_line(error)}")
+
+    def _remove_some(self, is_to_stop: Callable[[], bool]) -> bool:
+        """Whether nothing is left."""
+        now = timezone.now()
+        kept = timedelta(hours=settings.IDEMPOTENCY_HOURS)
+        batches = chain(purge_answers(before=now - kept), purge_tokens(before=now))
+        for _ in range(BATCHES_AT_ONCE):
+            if is_to_stop():
+                return False
+            if next(batches, None) is None:
+                return True
+        return False
+
+
 @dataclass
 class Tally:
     """What one pass came to. `failures`: brands of which not everything could be closed."""
@@ -89,12 +135,15 @@ class ClosingJob:
     def follow(self, brands: QuerySet[Brand], interval: float, stop: Stop) -> None:
         """Pass after pass, `interval` seconds between two, until somebody asks to stop; then the chunk under way ends.
 
-        Survives a lost database: connects anew, after longer and longer pauses.
+        Once an hour, after a pass, what has expired is removed. Survives a lost database: connects anew, after longer
+        and longer pauses.
         """
         pause = FIRST_PAUSE
+        purge = HourlyPurge(self.complain)
         while not stop.is_asked:
             try:
                 self.run_once(brands.all(), lambda: stop.is_asked)
+                purge.go_on(lambda: stop.is_asked)
             except Error as error:
                 self.complain(f"The database cannot be used, next try in {pause} s: {one_line(error)}")
                 connection.close()

@@ -90,3 +90,4 @@ class AuditAction(models.TextChoices):
     CHANGED = "CHANGED", "Changed"
     REMOVED = "REMOVED", "Removed"
     SIGNED_IN = "SIGNED_IN", "Signed in"
+    SIGN_IN_FAILED = "SIGN_IN_FAILED", "Failed to sign in"

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from drf_spectacular.utils import OpenApiExample, extend_schema
+from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
@@ -32,12 +32,32 @@ CUSTOMER_NUMBER = {
     "description": "The customer, as published.",
     "examples": [423789336],
 }
-ENROLL_EXAMPLE = OpenApiExample("From the running period on", {"customerId": 423789336}, request_only=True)
-LEAVE_EXAMPLE = OpenApiExample(
-    "At once", {"customerId": 423789336, "reason": "asked by phone", "effective": "now"}, request_only=True
-)
-CANCEL_EXAMPLE = OpenApiExample("He stays", {"customerId": 423789336, "reason": "changed his mind"}, request_only=True)
 OF_PATH_AND_RECORD = (ErrorCode.TARGET_GROUP_NOT_FOUND, ErrorCode.TARGET_NOT_FOUND, ErrorCode.CUSTOMER_NOT_FOUND)
+
+
+def one_record(name: str, serializer_class: Any) -> PolymorphicProxySerializer:
+    """The body that `single_record` takes, for the document."""
+    return PolymorphicProxySerializer(
+        component_name=name,
+        serializers=[list_of(serializer_class, min_length=1, max_length=1), serializer_class],
+        resource_type_field_name=None,
+        many=False,
+    )
+
+
+def both_ways(title: str, record: dict[str, Any]) -> list[OpenApiExample]:
+    return [
+        OpenApiExample(title, [record], request_only=True),
+        OpenApiExample(f"{title}, without the array", record, request_only=True),
+    ]
+
+
+ENROLL_BODY = one_record("ToEnroll", EnrollSerializer)
+ENROLL_EXAMPLES = both_ways("From the running period on", {"customerId": 423789336})
+LEAVE_BODY = one_record("ToUnEnroll", LeaveSerializer)
+LEAVE_EXAMPLES = both_ways("At once", {"customerId": 423789336, "reason": "asked by phone", "effective": "now"})
+CANCEL_BODY = one_record("ToCancel", CancelSerializer)
+CANCEL_EXAMPLES = both_ways("He stays", {"customerId": 423789336, "reason": "changed his mind"})
 
 
 class Asked(NamedTuple):
@@ -73,8 +93,8 @@ class TargetEnrollmentViewSet(ViewSet):
 
     @extend_schema(
         operation_id="unEnroll",
-        request=list_of(LeaveSerializer, min_length=1, max_length=1),
-        examples=[LEAVE_EXAMPLE],
+        request=LEAVE_BODY,
+        examples=LEAVE_EXAMPLES,
         responses={200: CUSTOMER_NUMBER},
     )
     @action(detail=False, methods=["post"], url_path="unEnroll")
@@ -87,8 +107,8 @@ class TargetEnrollmentViewSet(ViewSet):
 
     @extend_schema(
         operation_id="unEnrollPreview",
-        request=list_of(LeaveSerializer, min_length=1, max_length=1),
-        examples=[LEAVE_EXAMPLE],
+        request=LEAVE_BODY,
+        examples=LEAVE_EXAMPLES,
         responses={200: ReceiptAnswer},
     )
     @action(detail=False, methods=["post"], url_path="unEnroll/preview")
@@ -99,8 +119,8 @@ class TargetEnrollmentViewSet(ViewSet):
 
     @extend_schema(
         operation_id="unEnrollCancel",
-        request=list_of(CancelSerializer, min_length=1, max_length=1),
-        examples=[CANCEL_EXAMPLE],
+        request=CANCEL_BODY,
+        examples=CANCEL_EXAMPLES,
         responses={200: ReceiptAnswer},
     )
     @action(detail=False, methods=["post"], url_path="unEnroll/cancel")
@@ -113,8 +133,8 @@ class TargetEnrollmentViewSet(ViewSet):
 
     @extend_schema(
         operation_id="enroll",
-        request=list_of(EnrollSerializer, min_length=1, max_length=1),
-        examples=[ENROLL_EXAMPLE],
+        request=ENROLL_BODY,
+        examples=ENROLL_EXAMPLES,
         responses={200: CUSTOMER_NUMBER},
     )
     @action(detail=False, methods=["post"], url_path="enroll")

@@ -30,7 +30,8 @@ class AuditEntryAdmin(ReadOnlyAdmin, SuperusersOnly):
 
     @admin.display(description="Of what")
     def about(self, entry: AuditEntry) -> str:
-        return f"{entry.kind} #{entry.object_id} {entry.name}"
+        number = f" #{entry.object_id}" if entry.object_id else ""
+        return f"{entry.kind}{number} {entry.name}"
 
     @admin.display(description="What")
     def what(self, entry: AuditEntry) -> str:

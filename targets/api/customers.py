@@ -23,40 +23,22 @@ from targets.operations import MOST_CUSTOMERS, CustomerData, put_customer, put_c
 from targets.queries import find_customer
 
 
+class DetailField(TextField):
+    """Something that may be known of a customer; empty unless it is sent."""
+
+    def __init__(self, **details: Any) -> None:
+        super().__init__(**{"required": False, "default": "", "allow_blank": True} | details)
+
+
 class CustomerSerializer(StrictSerializer):
     """What is known of a customer. What is not sent is empty afterwards."""
 
     customerId = CustomerIdField(required=False, help_text="As in the path; may be left out.")
-    externalId = TextField(
-        required=False,
-        default="",
-        allow_blank=True,
-        max_length=100,
-        help_text="Your other id of the customer.",
-        example="C-17",
-    )
-    firstName = TextField(
-        required=False, default="", allow_blank=True, max_length=100, help_text="First name.", example="Ada"
-    )
-    lastName = TextField(
-        required=False, default="", allow_blank=True, max_length=100, help_text="Last name.", example="Noor"
-    )
-    email = TextField(
-        required=False,
-        default="",
-        allow_blank=True,
-        max_length=254,
-        help_text="E-mail address, or empty.",
-        example="ada@example.com",
-    )
-    mobile = TextField(
-        required=False,
-        default="",
-        allow_blank=True,
-        max_length=32,
-        help_text="Mobile number, in whatever form.",
-        example="+49 30 123456",
-    )
+    externalId = DetailField(max_length=100, help_text="Your other id of the customer.", example="C-17")
+    firstName = DetailField(max_length=100, help_text="First name.", example="Ada")
+    lastName = DetailField(max_length=100, help_text="Last name.", example="Noor")
+    email = DetailField(max_length=254, help_text="E-mail address, or empty.", example="ada@example.com")
+    mobile = DetailField(max_length=32, help_text="Mobile number, in whatever form.", example="+49 30 123456")
 
     def validate_email(self, address: str) -> str:
         # Not a validator of the field: the schema would claim that the empty default is an address.

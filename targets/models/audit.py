@@ -9,16 +9,17 @@ from targets.exact_json import ExactJSONField
 
 
 class AuditEntry(models.Model):
-    """One change of a user, group, brand or credential, or one sign-in. A row is only ever added.
+    """One change of a user, group, brand or credential, or one sign-in, done or failed. A row is only ever added.
 
-    It names what it is about as it was called then, without a foreign key: the entry outlives it.
+    It names what it is about as it was called then, without a foreign key: the entry outlives it. Whoever failed to
+    sign in has proved nothing, so such an entry is by nobody; it is about the user tried, or a name that nobody has.
     """
 
     at = models.DateTimeField(db_default=Now(), editable=False)
     by = models.CharField(max_length=150)
     action = models.CharField(max_length=16, choices=AuditAction.choices)
     kind = models.CharField(max_length=64, help_text="What it is about: user, group, brand ...")
-    object_id = models.CharField(max_length=64, help_text="Its number.")
+    object_id = models.CharField(max_length=64, help_text="Its number; empty where there is none.")
     name = models.CharField(max_length=250, help_text="What it was called then.")
     changes = ExactJSONField(default=list, help_text="What was changed, each with before and after; never a secret.")
     source = models.CharField(max_length=8, choices=Source.choices)

@@ -7,7 +7,7 @@ from targets.operations.answers import (
 )
 from targets.operations.api_users import SecretMade, add_api_user, revoke_former_secret, rotate_secret
 from targets.operations.brands import BrandMade, create_brand
-from targets.operations.clients import ClientMade, create_api_client, revoke_api_client
+from targets.operations.clients import ClientMade, create_api_client, purge_tokens, revoke_api_client
 from targets.operations.customers import MOST_CUSTOMERS, CustomerData, put_customer, put_customers
 from targets.operations.foreseeing import refuse_target_group
 from targets.operations.history import Author, Change, record_change
@@ -61,6 +61,7 @@ __all__ = [
     "create_target_group",
     "forget_answers",
     "purge_answers",
+    "purge_tokens",
     "put_customer",
     "put_customers",
     "record_change",

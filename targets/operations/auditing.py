@@ -4,14 +4,17 @@ Django tells of each row that is saved, so no page and no command can forget it:
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import timedelta
 from typing import Any
 
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.db.models import Model
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
+from django.utils import timezone
 
-from targets.callers import current_caller
+from targets.callers import Caller, current_caller
 from targets.enums import AuditAction
 from targets.models import AuditEntry
 from targets.operations.history import Change
@@ -29,21 +32,34 @@ NOT_TOLD = frozenset({"id", "last_login", "date_joined", "created_at", "updated_
 LINKS_CHANGED = {"post_add": "added", "post_remove": "removed", "pre_clear": "removed"}
 NAME_LENGTH = 250
 
+# Failed sign-ins written down about one user, and about all names that nobody has. django-axes stops whoever tries from
+# one address; this keeps the table small though somebody has many addresses, or makes up a name for each try.
+MOST_FAILURES = 50
+FAILURES_WITHIN = timedelta(hours=1)
+
 
 def record(action: AuditAction, about: Model, changes: Sequence[Change] = ()) -> None:
     """Write down what was done to `about`, by whoever is calling, through the door he came by."""
-    caller = current_caller()
-    AuditEntry.objects.create(
-        by=caller.by,
-        action=action,
+    _record_about(
+        action,
+        current_caller(),
         kind=str(about._meta.verbose_name),
-        object_id=str(about.pk),
-        name=str(about)[:NAME_LENGTH],
-        changes=[asdict(change) for change in changes],
-        source=caller.source,
-        address=caller.address,
-        credential=caller.credential,
-        request_id=caller.request_id,
+        number=str(about.pk),
+        name=str(about),
+        told=changes,
+    )
+
+
+def _record_about(
+    action: AuditAction, caller: Caller, *, kind: str, number: str, name: str, told: Sequence[Change] = ()
+) -> None:
+    AuditEntry.objects.create(
+        **asdict(caller),
+        action=action,
+        kind=kind,
+        object_id=number,
+        name=name[:NAME_LENGTH],
+        changes=[asdict(change) for change in told],
     )
 
 
@@ -61,6 +77,7 @@ def watch(*models: type[Model]) -> None:
 
 def watch_sign_ins() -> None:
     user_logged_in.connect(_record_sign_in, dispatch_uid="audit sign-ins")
+    user_login_failed.connect(_record_failed_sign_in, dispatch_uid="audit failed sign-ins")
 
 
 def differences(before: Model | None, after: Model) -> list[Change]:
@@ -138,3 +155,22 @@ def _link(instance: Model, through: type[Model]) -> str:
 
 def _record_sign_in(sender: type[Model], user: Any, **kwargs: Any) -> None:
     record(AuditAction.SIGNED_IN, user)
+
+
+def _record_failed_sign_in(sender: Any, credentials: dict[str, Any], request: Any = None, **kwargs: Any) -> None:
+    """The name that was tried, and from where. Nothing of a try that was refused unseen: django-axes counts none."""
+    if getattr(request, "axes_failures_since_start", None) is None:
+        return
+    name = str(credentials.get("username", ""))
+    user = User.objects.filter(username=name).first()
+    kind, number = str(User._meta.verbose_name), str(user.pk) if user else ""
+    if not _failed_too_often(kind, number):
+        nobody = replace(current_caller(), by="", credential="")
+        _record_about(AuditAction.SIGN_IN_FAILED, nobody, kind=kind, number=number, name=name)
+
+
+def _failed_too_often(kind: str, number: str) -> bool:
+    """Whether enough is written down. Two at once may both find that it is not: a row or two more do no harm."""
+    failures = AuditEntry.objects.filter(kind=kind, object_id=number, action=AuditAction.SIGN_IN_FAILED).order_by("-pk")
+    oldest = failures.values_list("at", flat=True)[MOST_FAILURES - 1 : MOST_FAILURES]
+    return any(at > timezone.now() - FAILURES_WITHIN for at in oldest)

@@ -1,15 +1,20 @@
-"""OAuth clients of API users: made, and revoked."""
+"""OAuth clients of API users: made, and revoked; their tokens, removed once they have expired."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from oauth2_provider.models import AccessToken
 
 from targets.credentials import digest, generate_secret
 from targets.errors import InvalidInput, NameTaken
 from targets.models import ApiClient, ApiUser, Brand
+
+TOKENS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,21 @@ def revoke_api_client(*, client_id: str) -> ApiUser:
         api_user = ApiUser.objects.select_related("user", "brand").get(user=client.user_id)
         client.delete()
     return api_user
+
+
+def purge_tokens(*, before: datetime, at_once: int = TOKENS_AT_ONCE) -> Iterator[int]:
+    """Remove tokens that expired before that instant; how many, a transaction each time.
+
+    What is not consumed is not removed. Several may do it at once.
+    """
+    while True:
+        with transaction.atomic():
+            expired = AccessToken.objects.filter(expires__lt=before).order_by("pk").select_for_update(skip_locked=True)
+            numbers = list(expired.values_list("pk", flat=True)[:at_once])
+            AccessToken.objects.filter(pk__in=numbers).delete()
+        if not numbers:
+            return
+        yield len(numbers)
 
 
 def _existing_api_user(username: str) -> ApiUser:

@@ -119,6 +119,16 @@ def test_ids_come_from_the_first_column_of_a_file_with_a_heading(target, custome
     ]
 
 
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "c1=1"])
+def test_name_that_a_spreadsheet_takes_for_a_formula_is_written_as_text(target, customers, name):
+    target.target_group.cycles.filter(number=1).update(ref_code=name)
+
+    _, out = run(target, "--customer", "2", "--format=csv")
+
+    (row,) = csv.DictReader(StringIO(out))
+    assert row["forfeited"] == (name if name == "c1=1" else f"'{name}")
+
+
 def test_ids_come_from_standard_input(target, customers, monkeypatch):
     monkeypatch.setattr(sys, "stdin", StringIO("1\n2\n"))
 

@@ -13,7 +13,7 @@ from oauth2_provider.models import AccessToken
 from rest_framework.test import APIClient
 
 from targets.models import ApiClient, ApiUser
-from targets.operations import create_api_client
+from targets.operations import create_api_client, purge_tokens
 from tests.config.token_scene import FORM, TOKEN
 from tests.conftest import basic
 from tests.factories import ApiUserFactory, BrandFactory, UserFactory
@@ -158,6 +158,22 @@ def test_cleartokens_removes_what_has_expired_and_nothing_else(capsys):
     assert AccessToken.objects.filter(pk=first.pk).count() == 0
     assert ApiClient.objects.count() == 1
     assert capsys.readouterr().err == ""
+
+
+def test_purging_tokens_removes_what_has_expired_by_the_batch_and_nothing_else():
+    made = create(ApiUserFactory().user.username)
+    *_, new = [ask(made).json()["access_token"] for _ in range(4)]
+    *old, last = AccessToken.objects.order_by("pk").values_list("pk", flat=True)
+    AccessToken.objects.filter(pk__in=old).update(expires=timezone.now() - timedelta(seconds=1))
+    purging = purge_tokens(before=timezone.now(), at_once=2)
+
+    first = next(purging)
+    left = list(AccessToken.objects.order_by("pk").values_list("pk", flat=True))
+    others = list(purging)
+
+    assert (first, left, others) == (2, [old[2], last], [1])
+    assert AccessToken.objects.get().pk == last
+    assert (status_with(new), ApiClient.objects.count()) == (200, 1)
 
 
 def test_secret_is_kept_as_a_digest_with_the_key(settings):

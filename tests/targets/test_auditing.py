@@ -13,6 +13,7 @@ from targets.callers import account
 from targets.models import AuditEntry, Brand, StaffBrand
 from targets.operations import (
     Change,
+    auditing,
     create_api_client,
     revoke_api_client,
     revoke_former_secret,
@@ -129,8 +130,70 @@ def test_sign_in_is_told_and_its_stamp_is_no_change(client):
 
     user.refresh_from_db()
     assert user.last_login is not None
-    assert told(name="sam")[1:] == [("SIGNED_IN", "user sam", [])]
+    assert told(name="sam")[1:] == [("SIGNED_IN", "user sam", []), ("SIGN_IN_FAILED", "user sam", [])]
     assert AuditEntry.objects.latest("pk").address == "127.0.0.1"
+
+
+def failures():
+    return AuditEntry.objects.filter(action="SIGN_IN_FAILED").order_by("pk")
+
+
+@pytest.fixture
+def sam(settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    return User.objects.create_user("sam", password="a-Long-word-7", is_staff=True)
+
+
+def try_to_sign_in(client, username, *, word="a-Wrong-word-7", address="192.0.2.1", **headers):
+    form = {"username": username, "password": word}
+    return client.post("/admin/login/", form, REMOTE_ADDR=address, headers=headers).status_code
+
+
+def test_failed_sign_in_says_whom_from_where_and_is_by_nobody(client, sam):
+    try_to_sign_in(client, "sam", **{"X-Request-ID": "r-7"})
+
+    entry = AuditEntry.objects.values().latest("pk")
+    del entry["id"], entry["at"]
+    assert entry == {
+        "by": "",
+        "action": "SIGN_IN_FAILED",
+        "kind": "user",
+        "object_id": str(sam.pk),
+        "name": "sam",
+        "changes": [],
+        "source": "ADMIN",
+        "address": "192.0.2.1",
+        "credential": "",
+        "request_id": "r-7",
+    }
+
+
+def test_failed_sign_in_with_a_name_that_nobody_has_says_as_much_of_it_as_there_is_room_for(client, sam):
+    statuses = [try_to_sign_in(client, name) for name in ("nobody", "n" * 1000)]
+
+    assert statuses == [200, 200]
+    assert list(failures().values_list("object_id", "name")) == [("", "nobody"), ("", "n" * 250)]
+
+
+def test_tries_while_the_log_in_is_closed_are_not_told(client, sam, settings):
+    answers = [try_to_sign_in(client, "sam") for _ in range(settings.AXES_FAILURE_LIMIT + 3)]
+    right = try_to_sign_in(client, "sam", word="a-Long-word-7")
+
+    assert ([*answers, right], failures().count()) == ([200] * 4 + [429] * 5, settings.AXES_FAILURE_LIMIT)
+
+
+def test_flood_of_names_or_addresses_adds_a_bounded_number_of_entries_an_hour(client, sam, monkeypatch):
+    monkeypatch.setattr(auditing, "MOST_FAILURES", 3)
+    for number in range(5):
+        try_to_sign_in(client, f"nobody-{number}")
+        try_to_sign_in(client, "sam", address=f"192.0.2.{number}")
+    told_of = sorted(failures().values_list("name", flat=True))
+    monkeypatch.setattr(auditing, "FAILURES_WITHIN", timedelta(0))
+
+    try_to_sign_in(client, "sam", address="192.0.2.99")
+
+    assert told_of == ["nobody-0", "nobody-1", "nobody-2", "sam", "sam", "sam"]
+    assert failures().count() == len(told_of) + 1
 
 
 def test_removed_group_keeps_its_entries(chief):

@@ -28,6 +28,7 @@ from targets.queries import LARGEST_ID, find_target
 ID = re.compile(r"[0-9]{1,19}")
 BYTE_ORDER_MARK = "\ufeff"  # spreadsheets write one at the beginning of a file
 UNUSABLE = 2  # exit code: nothing was tried
+FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet computes
 INTERRUPTED = 130  # as shells say for Ctrl-C
 
 
@@ -201,9 +202,14 @@ def as_csv(done: list[Left], batch: Batch, out: TextIO) -> None:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["customerId", "outcome", "receiptId", "forfeited", "message"])
     writer.writerows(
-        [left.customer_id, left.outcome.value, receipt_id(left) or "", left.forfeited or "", left.message]
+        [left.customer_id, left.outcome.value, receipt_id(left) or "", as_text(left.forfeited or ""), left.message]
         for left in done
     )
+
+
+def as_text(name: str) -> str:
+    """A name that somebody chose, as a cell that no spreadsheet takes for a formula."""
+    return f"'{name}" if name.startswith(FORMULA) else name
 
 
 REPORTS = {"table": as_table, "json": as_json, "csv": as_csv}

@@ -9,7 +9,9 @@ from targets.errors import Caution, ErrorCode, Refusal, WarningCode
 HEAD = """# Error codes
 
 Written by `manage.py error_codes` from the one table in `targets/errors.py`. Every answer of the API has the envelope
-`{"data", "errors", "warnings"}`; a refusal has `data: null` and one or more errors, and has changed nothing.
+`{"data", "errors", "warnings"}`; a refusal has `data: null` and one or more errors, and has changed nothing. So has a
+5xx, with one exception: of an array of activities without `Idempotency-Key` those before the failure are recorded. Send
+it again: each is recorded once.
 
 When several apply, the first in this order is answered: 401, 403, 300004, 310017, 310018, 310011, then 310126 or
 310119, then 310019. Milestreak answers 409 for 310126, where the published service answers 500.
