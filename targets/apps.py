@@ -9,8 +9,8 @@ class TargetsConfig(AppConfig):
         """Changes of who may do what are written down, whoever makes them."""
         from django.contrib.auth.models import Group, User  # models are loaded only now
 
-        from targets.models import ApiClient, ApiUser, Brand
+        from targets.models import ApiClient, ApiUser, Brand, StaffBrand
         from targets.operations.auditing import watch, watch_sign_ins
 
-        watch(User, Group, ApiUser, ApiClient, Brand)
+        watch(User, Group, StaffBrand, ApiUser, ApiClient, Brand)
         watch_sign_ins()
