@@ -4,7 +4,10 @@ from functools import wraps
 from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth.forms import UsernameField
+from django.contrib.auth.models import User
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import BigIntegerField, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Cast
@@ -43,10 +46,17 @@ ORDER = [
 PLACES = {label: place for place, label in enumerate(ORDER)}
 
 
+class SignInForm(AdminAuthenticationForm):
+    """Django's takes a user name of any length, for which those that count failures have no room."""
+
+    username = UsernameField(max_length=User._meta.get_field("username").max_length)
+
+
 class Console(AdminSite):
     site_header = "Milestreak"
     site_title = "Milestreak"
     index_title = "Console"
+    login_form = SignInForm
     enable_nav_sidebar = False  # the room is for the tables
 
     def get_urls(self) -> list[URLPattern | URLResolver]:

@@ -29,10 +29,11 @@ DEBUG: bool = env.bool("DEBUG", default=False)
 def required(name: str, *, debug_default: str, at_least: int = 1) -> str:
     """The variable `name`; outside DEBUG it must be set, `at_least` so long, and neither monotonous nor known."""
     value: str = env.str(name, default="") or (debug_default if DEBUG else "")
-    is_weak = len(value) < at_least or len(set(value)) < min(at_least, 5) or value == debug_default
+    known = debug_default[:9]  # of keys what also begins those that Django makes up for trying
+    is_weak = len(value) < at_least or len(set(value)) < min(at_least, 5) or known in value
     if is_weak and not DEBUG:
         raise ImproperlyConfigured(
-            f"Set the environment variable {name} ({at_least} characters or more, not {debug_default[:9]!r}), "
+            f"Set the environment variable {name} ({at_least} characters or more, without {known!r}), "
             "or DEBUG=true to try things out."
         )
     return value
@@ -254,6 +255,8 @@ if env.bool("TLS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = not DEBUG
 SECURE_HSTS_SECONDS = 0 if DEBUG else env.int("HSTS_SECONDS", default=31_536_000)
+if SECURE_HSTS_SECONDS < 0:
+    raise ImproperlyConfigured(f"HSTS_SECONDS is 0 or more, not {SECURE_HSTS_SECONDS}.")
 SECURE_HSTS_INCLUDE_SUBDOMAINS = not DEBUG
 SECURE_HSTS_PRELOAD = not DEBUG
 X_FRAME_OPTIONS = "DENY"
@@ -268,6 +271,8 @@ SESSION_COOKIE_SECURE = not DEBUG
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 3600 * env.int("SESSION_HOURS", default=12)  # from signing in, however busy somebody is
+if SESSION_COOKIE_AGE < 3600:
+    raise ImproperlyConfigured("SESSION_HOURS is 1 or more.")
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}csrftoken"
 CSRF_COOKIE_SECURE = not DEBUG

@@ -18,9 +18,9 @@ PRODUCTION = {
     "DATABASE_URL": "postgres://milestreak:secret@database.example.org:5432/milestreak",
 }
 WEAK = {
-    "SECRET_KEY": ["too-short", "a" * 80, "insecure-" * 8],
-    "CREDENTIALS_KEY": ["too-short", "a" * 80, "insecure-" * 8],
-    "ALLOWED_HOSTS": ["*"],
+    "SECRET_KEY": ["too-short", "a" * 80, "insecure-" * 8, "insecure-" * 7, f"django-insecure-{secrets.token_hex(40)}"],
+    "CREDENTIALS_KEY": ["too-short", "a" * 80, "insecure-" * 8, "insecure-" * 7],
+    "ALLOWED_HOSTS": ["*", "*,example.org", "example.org, *"],
     "DATABASE_URL": ["sqlite:///milestreak.db", "nonsense"],
 }
 UNSET = ""  # taken like a missing variable, and beats the file .env

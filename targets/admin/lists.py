@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
@@ -67,6 +68,16 @@ class ConsoleAdmin(PermissionFirst):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).filter(of_brands_of(request.user, self.brand_path))
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """What its filters ask, and nothing else: Django allows every column, also those that are shown nowhere.
+
+        Raises `IncorrectLookupParameters`, as Django does for a column that there is not.
+        """
+        is_allowed: bool = super().lookup_allowed(lookup, value, request)
+        if is_allowed and not any(is_asked_by(each, lookup, value) for each in self.get_list_filter(request)):
+            raise IncorrectLookupParameters
+        return is_allowed
+
     def get_field_queryset(self, db: Any, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
         """A field that leads to a row offers, and takes, those of the row's own list."""
         related = console_of(self.admin_site, db_field.remote_field.model)
@@ -92,6 +103,13 @@ class ConsoleAdmin(PermissionFirst):
         if found is None:
             raise Http404
         return found
+
+
+def is_asked_by(list_filter: Any, lookup: str, value: Any) -> bool:
+    """`list_filter`: a column, or the class of a filter that reads a parameter of its own."""
+    if isinstance(list_filter, str):
+        return lookup.startswith(f"{list_filter}__") and "\x00" not in str(value)
+    return bool(lookup == list_filter.parameter_name)
 
 
 def console_of(site: admin.AdminSite, model: type[Model]) -> ConsoleAdmin | None:

@@ -1,5 +1,7 @@
 """Staff are limited to brands; the groups of the roles get their names."""
 
+from itertools import chain, count
+
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
@@ -19,7 +21,8 @@ def name_groups(apps, schema_editor):
     """An operator's own group that happens to bear the name of a role keeps what it may do, under another name."""
     group = apps.get_model("auth", "Group")
     for each in group.objects.filter(name__in=NEW_ROLES):
-        each.name = f"{each.name} (your own)"
+        names = (f"{each.name} (your own{place and f' {place}'})" for place in chain([""], count(2)))
+        each.name = next(name for name in names if not group.objects.filter(name=name).exists())  # gone back before?
         each.save()
     group.objects.filter(name="Read access").update(name="Read only")
 

@@ -35,4 +35,7 @@ class StaffBrand(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user}: {self.brand or 'every brand'}"
+        return f"{self.user}: {self.get_brand_display()}"
+
+    def get_brand_display(self) -> str:
+        return str(self.brand or "every brand")

@@ -142,3 +142,11 @@ def test_api_calls_ask_the_login_guard_nothing(client_of, django_assert_num_quer
 
     assert client_of("nobody", "wrong").get("/v3/receipts").status_code == 401
     assert AccessAttempt.objects.count() == 0
+
+
+def test_user_name_longer_than_any_is_refused_at_its_field(client):
+    response = client.post(LOGIN, {"username": "a" * 300, "password": "x"})
+
+    assert response.status_code == 200
+    assert list(response.context["form"].errors) == ["username"]
+    assert AccessAttempt.objects.count() == 0

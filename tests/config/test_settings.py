@@ -42,7 +42,14 @@ def test_keys_cannot_be_forgotten_before_a_day_is_over():
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("GUESSES_PER_USER", "many"), ("GUESSES_PER_ADDRESS", "0/minute"), ("LOGIN_FAILURES", "0")]
+    ("name", "text"),
+    [
+        ("GUESSES_PER_USER", "many"),
+        ("GUESSES_PER_ADDRESS", "0/minute"),
+        ("LOGIN_FAILURES", "0"),
+        ("SESSION_HOURS", "0"),
+        ("HSTS_SECONDS", "-1"),
+    ],
 )
 def test_limit_that_is_none_stops_the_start_and_is_named(name, text):
     result = deploy_check.check(**{name: text})

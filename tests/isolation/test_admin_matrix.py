@@ -24,7 +24,7 @@ from django.test.utils import CaptureQueriesContext
 
 from targets.admin.lists import ConsoleAdmin
 from targets.admin.people import SuperusersOnly
-from targets.models import Brand, Customer
+from targets.models import ApiClient, ApiUser, Brand, Customer
 from tests.config.second_factor_scene import with_second_factor
 from tests.enrollments.admin_scene import signed_in, staff
 from tests.faults import everything
@@ -325,3 +325,35 @@ def test_with_the_permission_every_page_opens_and_what_it_is_for_is_done(story):
 
     assert wrong == {}
     assert state() == before
+
+
+# Columns that are shown nowhere
+
+
+@pytest.mark.parametrize(
+    ("model", "column"),
+    [
+        (ApiUser, "secret_digest"),
+        (ApiUser, "former_digest"),
+        (ApiUser, "user__password"),
+        (ApiClient, "client_secret"),
+        (ApiClient, "user__api_user__secret_digest"),
+        (Customer, "erased_digest"),
+    ],
+)
+def test_no_secret_is_guessed_bit_by_bit_in_the_address_of_a_list(story, model, column):
+    client = member(story, tuple(permissions()))
+    page = PAGES[f"{model._meta.app_label}_{model._meta.model_name}_changelist"].address(story)
+
+    answers = [client.get(page, {f"{column}__{how}": "a"}) for how in ("startswith", "gt", "regex")]
+
+    assert {(each.status_code, each.headers.get("Location")) for each in answers} <= {(302, f"{page}?e=1"), (400, None)}
+
+
+def test_value_of_a_filter_that_no_column_can_have_is_refused(story):
+    client = member(story, tuple(permissions()))
+    page = PAGES["enrollments_receipt_changelist"].address(story)
+
+    response = client.get(page, {"kind__exact": "\x00"})
+
+    assert (response.status_code, response.headers.get("Location")) == (302, f"{page}?e=1")

@@ -161,6 +161,19 @@ def test_upgrade_sets_an_operators_group_of_the_same_name_aside():
     assert list(member.groups.values_list("name", flat=True)) == ["Support (your own)"]
 
 
+def test_upgrade_after_going_back_finds_another_name_for_an_operators_group():
+    Group.objects.all().delete()
+    Group.objects.bulk_create(Group(name=name) for name in ("Support", "Support (your own)", "Support (your own 2)"))
+
+    migration("targets", "0019_staff_brands").name_groups(apps, None)
+
+    assert sorted(Group.objects.values_list("name", flat=True)) == [
+        "Support (your own 2)",
+        "Support (your own 3)",
+        "Support (your own)",
+    ]
+
+
 def test_upgrade_gives_every_brand_to_those_who_were_staff():
     BrandFactory()
     staff, _, _ = UserFactory(is_staff=True), UserFactory(), UserFactory(is_staff=True, is_superuser=True)

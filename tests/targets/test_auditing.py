@@ -20,6 +20,7 @@ from targets.operations import (
     rotate_secret,
 )
 from tests.factories import ApiUserFactory, BrandFactory, UserFactory
+from tests.targets.test_admin_people import inline, of
 
 pytestmark = pytest.mark.django_db
 
@@ -79,6 +80,24 @@ def test_permission_given_and_taken_is_told_of_user_and_of_group(chief):
         ("CHANGED", "user sam", [f"permissions removed: {given}"]),
         ("CHANGED", "group Tills", ["users removed: sam"]),
     ]
+
+
+def test_brand_given_changed_and_taken_is_told_of_staff(chief):
+    acme, clerk = BrandFactory(name="Acme"), UserFactory(username="sam", is_staff=True)
+    page, before = f"/admin/auth/user/{clerk.pk}/change/", AuditEntry.objects.latest("pk").pk
+
+    statuses = [chief.post(page, of(clerk) | inline(acme)).status_code]
+    statuses.append(chief.post(page, of(clerk) | inline(kept=[(clerk.staff_brands.get(), None)])).status_code)
+    kept = inline(kept=[(clerk.staff_brands.get(), None)])
+    statuses.append(chief.post(page, of(clerk) | kept | {"staff_brands-0-DELETE": "on"}).status_code)
+
+    assert statuses == [302, 302, 302]
+    assert told(pk__gt=before) == [
+        ("ADDED", "staff brand sam: Acme", ["user: sam", "brand: Acme"]),
+        ("CHANGED", "staff brand sam: every brand", ["brand: Acme → every brand"]),
+        ("REMOVED", "staff brand sam: every brand", []),
+    ]
+    assert set(AuditEntry.objects.filter(pk__gt=before).values_list("by", "credential")) == {("chief", "session chief")}
 
 
 def test_password_and_secret_are_told_by_name_only(chief):
