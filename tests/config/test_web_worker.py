@@ -2,35 +2,17 @@
 
 import json
 import socket
-import subprocess
-import sys
-import time
 
 import pytest
-from django.conf import settings
+
+from tests.serving import served
 
 
 @pytest.fixture(scope="module")
-def port():
+def port(tmp_path_factory):
     """A server of ours with one worker; nothing that is asked of it needs a database."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number = probe.getsockname()[1]
-    arguments = ["-m", "gunicorn", "--config", "config/gunicorn.py", "--bind", f"127.0.0.1:{number}", "--workers", "1"]
-    server = subprocess.Popen(
-        [sys.executable, *arguments, "config.wsgi"], cwd=settings.BASE_DIR, stderr=subprocess.DEVNULL
-    )
-    give_up_at = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", number)).close()
-            break
-        except ConnectionRefusedError:
-            assert time.monotonic() < give_up_at
-            time.sleep(0.05)
-    yield number
-    server.terminate()
-    server.wait()
+    with served(tmp_path_factory.mktemp("server") / "log", workers=1) as number:
+        yield number
 
 
 @pytest.mark.parametrize(
