@@ -368,6 +368,7 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": []},  # the root's handler is enough
         "django.request": {"level": "ERROR"},  # a refusal is the caller's business
+        "django.security": {"level": "CRITICAL"},  # so is what he made up: not for him to fill the log with tracebacks
         "oauthlib": {"level": "INFO"},  # below that it writes the tokens it issues
     },
 }
