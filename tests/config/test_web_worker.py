@@ -2,6 +2,7 @@
 
 import json
 import socket
+from http.client import HTTPConnection
 
 import pytest
 
@@ -37,3 +38,14 @@ def test_request_that_reaches_no_view_is_refused_in_the_envelope(port, request_b
     assert b"X-Cap-Requestid: " in head
     envelope = json.loads(body)
     assert (envelope["data"], envelope["errors"][0]["code"]) == (None, 300004)
+
+
+@pytest.mark.parametrize(("length", "connection"), [(60_000, "keep-alive"), (70_000, "close"), (2_000_000, "close")])
+def test_answer_to_a_body_that_was_refused_unread_says_whether_the_connection_goes_on(port, length, connection):
+    client = HTTPConnection("127.0.0.1", port, timeout=30)
+
+    client.request("POST", "/v3/activities", b" " * length, {"Content-Type": "application/json"})
+    response = client.getresponse()
+
+    assert (response.status, response.headers["Connection"]) == (401, connection)
+    client.close()
