@@ -140,7 +140,7 @@ def tell(part: int, caller: Caller, wanted: int, seconds: float) -> None:
     statuses = ", ".join(f"{status}: {count}" for status, count in sorted(caller.statuses.items()))
     print(
         f"part {part}, seed {caller.seed}: {caller.sent:,} of {wanted:,} requests in {seconds:.0f} s, "
-        f"{caller.again} again, found {kinds(caller) or 'nothing'}; {statuses}",
+        f"found {kinds(caller) or 'nothing'}; {statuses}",
         file=sys.stderr,
         flush=True,
     )

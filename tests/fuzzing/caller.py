@@ -58,7 +58,7 @@ class Finding(NamedTuple):
 class Caller:
     """Counts what it sends by status and, where a whole request was answered 2xx, by operation.
 
-    `again`: how often a connection had been closed meanwhile. `seed` is said of what is found.
+    `seed` is said of what is found.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -66,7 +66,6 @@ class Caller:
         self.session = requests.Session()
         self.seed = 0
         self.sent = 0
-        self.again = 0
         self.statuses: Counter[int] = Counter()
         self.served: Counter[str] = Counter()
         self.findings: list[Finding] = []
@@ -105,7 +104,7 @@ class Caller:
         prepared = self.session.prepare_request(request)
         self.sent += 1
         try:
-            response = self.exchange(prepared)
+            response = self.session.send(prepared, timeout=PATIENCE, allow_redirects=False)
         except requests.RequestException as error:
             self.findings.append(Finding(f"No answer: {error!r}", as_curl(prepared), self.seed))
             return None
@@ -115,17 +114,6 @@ class Caller:
         if not is_well_formed(response):
             self.find(f"Not in the envelope, {response.status_code}: {response.text[:300]!r}", response)
         return response
-
-    def exchange(self, request: requests.PreparedRequest) -> requests.Response:
-        """On the connection that is there. The server may have closed it, as it does where a long body was refused
-        unread; then, as clients do, on a new one.
-        """
-        try:
-            return self.session.send(request, timeout=PATIENCE, allow_redirects=False)
-        except requests.ConnectionError:
-            self.session.close()
-            self.again += 1
-            return self.session.send(request, timeout=PATIENCE, allow_redirects=False)
 
     def find(self, what: str, response: requests.Response) -> None:
         self.findings.append(Finding(what, as_curl(response.request), self.seed))
