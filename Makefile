@@ -43,8 +43,8 @@ run: $(INSTALLED) .env ## serve API, docs page and admin on PORT (8000)
 test: $(INSTALLED) .env ## the whole suite on a real PostgreSQL
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
-soak: $(INSTALLED) .env ## the long random and race runs: 5,000 fresh histories, 2,000 rounds of each race
-	@RACE_ROUNDS=2000 $(BIN)/python -m pytest -v -n auto --dist worksteal --soak tests/properties tests/concurrency
+soak: $(INSTALLED) .env ## the long random runs: 5,000 fresh histories, 2,000 rounds of each race, 50,000 requests
+	@RACE_ROUNDS=2000 $(BIN)/python -m pytest -v -n auto --dist worksteal --soak tests/properties tests/concurrency tests/contract
 
 bench: $(INSTALLED) .env ## figures: what a call and a close cost; written to docs/benchmarks.md
 	@$(BIN)/python -m pytest -s -m benchmark -p no:randomly -p no:xdist --timeout 1200 tests/benchmarks

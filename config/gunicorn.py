@@ -28,6 +28,16 @@ accesslog = "-" if os.environ.get("ACCESS_LOG") else None
 errorlog = "-"
 
 
+LONGEST_DRAINED = 64 * 1024  # bytes; a body beyond that which nobody read ends the connection
+
+
+def pre_request(worker: Any, request: Any) -> None:
+    """Say so in the answer where the connection may end with it: else the client's next call would go unanswered."""
+    announced = dict(request.headers).get("CONTENT-LENGTH", "0")
+    if int(announced) > LONGEST_DRAINED:
+        request.force_close()
+
+
 def post_worker_init(worker: Any) -> None:
     """A terminal's Ctrl-C reaches the workers too: told twice to quit, by it and by the master, they would hang."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -12,22 +12,15 @@ from django.utils import timezone
 
 from targets.addresses import client_address
 
-LONGEST_NAME = 150  # of a user; whatever is typed beyond, nobody has such a name
-
 
 def address_of(request: HttpRequest) -> str | None:
     return client_address(request) or None
 
 
-def username_of(request: HttpRequest, credentials: dict[str, Any] | None) -> str | None:
-    """The name that is tried, no longer than the table of django-axes takes it."""
-    name = (credentials or request.POST).get("username")
-    return name and name[:LONGEST_NAME]
-
-
 def locked_out(request: HttpRequest, response: HttpResponse | None, credentials: dict[str, Any] | None) -> HttpResponse:
     """The page for a log-in that was refused unseen: what has happened, and when to try again."""
-    attempts = AccessAttempt.objects.filter(username=username_of(request, credentials), ip_address=address_of(request))
+    username = (credentials or {}).get("username")
+    attempts = AccessAttempt.objects.filter(username=username, ip_address=address_of(request))
     now = timezone.now()
     ends_at = (attempts.aggregate(last=Max("attempt_time"))["last"] or now) + settings.AXES_COOLOFF_TIME
     seconds = max(1, -((now - ends_at) // timedelta(seconds=1)))

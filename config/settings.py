@@ -43,6 +43,8 @@ def required(name: str, *, debug_default: str, at_least: int = 1) -> str:
 # every API secret invalid, so it is a variable of its own.
 SECRET_KEY = required("SECRET_KEY", debug_default="insecure-" * 8, at_least=50)
 CREDENTIALS_KEY = required("CREDENTIALS_KEY", debug_default="insecure-" * 8, at_least=32)
+if SECRET_KEY == CREDENTIALS_KEY and not DEBUG:
+    raise ImproperlyConfigured("SECRET_KEY and CREDENTIALS_KEY are the same: make one up for each.")
 
 # Not "*" outside DEBUG: links in answers are built from the host name.
 ALLOWED_HOSTS = [host.strip() for host in required("ALLOWED_HOSTS", debug_default="*").split(",")]
@@ -239,7 +241,6 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # the page says when to try again, and that stays true
 AXES_CLIENT_IP_CALLABLE = "config.login.address_of"
-AXES_USERNAME_CALLABLE = "config.login.username_of"
 AXES_LOCKOUT_CALLABLE = "config.login.locked_out"
 AXES_ENABLE_ADMIN = False  # manage.py axes_list_attempts shows them
 AXES_DISABLE_ACCESS_LOG = True
@@ -381,6 +382,9 @@ LOGGING = {
     "loggers": {
         "django": {"handlers": []},  # the root's handler is enough
         "django.request": {"level": "ERROR"},  # a refusal is the caller's business
+        "django.security.DisallowedHost": {
+            "level": "CRITICAL"
+        },  # so is what he made up: not for him to fill the log with tracebacks
         "oauthlib": {"level": "INFO"},  # below that it writes the tokens it issues
     },
 }

@@ -6,12 +6,13 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 from django.db import IntegrityError
+from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from oauth2_provider.oauth2_backends import get_oauthlib_core
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauthlib.oauth2 import OAuth2Error
 from rest_framework import serializers
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -23,6 +24,7 @@ from config.authentication import MOST_USERNAME, BrandBasicAuthentication, decod
 from config.envelope import failure_of
 from config.guessing import network_of
 from config.parsing import StrictFormParser
+from targets import quota
 from targets.addresses import client_address
 from targets.answers import Answer
 from targets.api.requests import body_of, validated
@@ -41,13 +43,18 @@ RFC_ERRORS = {
 
 
 class ClientValidator(OAuth2Validator):
-    """The library's rules, and ours: a client is as good as its API user is active."""
+    """The library's rules, and ours: a client is as good as its API user is active, and a token costs him a unit."""
 
     def authenticate_client(self, request: Any, *args: Any, **kwargs: Any) -> bool:
         if not super().authenticate_client(request, *args, **kwargs):
             return False
         owner = ApiUser.objects.select_related("user", "brand").filter(user=request.client.user_id).first()
-        return owner is not None and is_active(owner)
+        if owner is None or not is_active(owner):
+            return False
+        seconds = quota.leases.spend(owner, units=1, at=timezone.now())
+        if seconds:
+            raise Throttled(seconds)
+        return True
 
 
 def ask_for_token(request: Request, parameters: Mapping[str, str]) -> tuple[int, dict[str, Any]]:

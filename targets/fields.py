@@ -58,8 +58,8 @@ def with_unknown(detail: Any, unknown: dict[Any, Any]) -> Any:
 
 
 def list_of(serializer_class: Any, *, max_length: int, **details: Any) -> Any:
-    """A field for an array of bounded length; the stubs do not know that `many=True` takes limits."""
-    return serializer_class(many=True, max_length=max_length, **details)
+    """A field for an array of bounded length. `allow_null` is of the array; `many=True` would let items be null too."""
+    return serializers.ListSerializer(child=serializer_class(), max_length=max_length, **details)
 
 
 class Documented:

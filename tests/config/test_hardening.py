@@ -115,6 +115,13 @@ def test_host_that_is_not_ours_is_refused(client, settings):
     assert "evil" not in page.content.decode() + call.content.decode()
 
 
+def test_host_that_is_no_name_leaves_no_traceback_in_the_log(client, caplog):
+    response = client.get("/v3/schema", headers={"host": "a:b:c"})
+
+    assert response.status_code == 400
+    assert caplog.records == []
+
+
 def test_path_of_the_admin_is_a_setting_that_links_follow(client):
     assert reverse("admin:index") == f"/{site_settings.ADMIN_PATH}/"
     assert 'href="/admin/"' in client.get("/").content.decode()

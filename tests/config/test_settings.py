@@ -1,3 +1,5 @@
+import secrets
+
 import pytest
 
 from tests import deploy_check
@@ -25,6 +27,15 @@ def test_tokens_that_would_live_too_long_stop_the_start():
 
     assert result.returncode == 1
     assert result.stderr.endswith("ImproperlyConfigured: ACCESS_TOKEN_SECONDS is from 60 to 86400, not 86401.\n")
+
+
+def test_one_key_for_two_purposes_stops_the_start():
+    key = secrets.token_urlsafe(50)
+
+    result = deploy_check.check(SECRET_KEY=key, CREDENTIALS_KEY=key)
+
+    assert result.returncode == 1
+    assert "SECRET_KEY and CREDENTIALS_KEY are the same" in result.stderr
 
 
 def test_quota_below_zero_stops_the_start():

@@ -4,10 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 from django.db import OperationalError, connection
+from oauth2_provider.models import AccessToken
+from rest_framework.test import APIClient
 
 from targets import quota
 from targets.models import ApiUser, Customer, QuotaUse, StoredAnswer
-from tests.conftest import new_site
+from tests.config.token_scene import FORM, TOKEN, Credentials
+from tests.conftest import basic, new_site
 from tests.factories import CustomerFactory, make_programme
 from tests.idempotency import tell
 
@@ -193,3 +196,15 @@ def test_quota_is_never_taken_inside_a_transaction_which_would_keep_its_row_lock
     response = site.client.post("/v3/customers/bulk", {"customers": customers}, **headers)
 
     assert (response.status_code, inside) == (200, [False, False])
+
+
+def test_tokens_cost_as_calls_do(limited):
+    site = limited(2)
+    credentials = Credentials.of(ApiUser.objects.get(brand=site.brand))
+    shown, form = basic(credentials.client_id, credentials.client_secret), "grant_type=client_credentials"
+
+    answers = [APIClient().generic("POST", TOKEN, form, FORM, headers={"Authorization": shown}) for _ in range(3)]
+
+    assert [each.status_code for each in answers] == [200, 200, 429]
+    assert (answers[-1].json(), answers[-1]["Retry-After"]) == ({"error": "temporarily_unavailable"}, "48")
+    assert (AccessToken.objects.count(), used()) == (2, 2)

@@ -2,35 +2,18 @@
 
 import json
 import socket
-import subprocess
-import sys
-import time
+from http.client import HTTPConnection
 
 import pytest
-from django.conf import settings
+
+from tests.serving import served
 
 
 @pytest.fixture(scope="module")
-def port():
+def port(tmp_path_factory):
     """A server of ours with one worker; nothing that is asked of it needs a database."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number = probe.getsockname()[1]
-    arguments = ["-m", "gunicorn", "--config", "config/gunicorn.py", "--bind", f"127.0.0.1:{number}", "--workers", "1"]
-    server = subprocess.Popen(
-        [sys.executable, *arguments, "config.wsgi"], cwd=settings.BASE_DIR, stderr=subprocess.DEVNULL
-    )
-    give_up_at = time.monotonic() + 60
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", number)).close()
-            break
-        except ConnectionRefusedError:
-            assert time.monotonic() < give_up_at
-            time.sleep(0.05)
-    yield number
-    server.terminate()
-    server.wait()
+    with served(tmp_path_factory.mktemp("server") / "log", workers=1) as number:
+        yield number
 
 
 @pytest.mark.parametrize(
@@ -55,3 +38,14 @@ def test_request_that_reaches_no_view_is_refused_in_the_envelope(port, request_b
     assert b"X-Cap-Requestid: " in head
     envelope = json.loads(body)
     assert (envelope["data"], envelope["errors"][0]["code"]) == (None, 300004)
+
+
+@pytest.mark.parametrize(("length", "connection"), [(60_000, "keep-alive"), (70_000, "close"), (2_000_000, "close")])
+def test_answer_to_a_body_that_was_refused_unread_says_whether_the_connection_goes_on(port, length, connection):
+    client = HTTPConnection("127.0.0.1", port, timeout=30)
+
+    client.request("POST", "/v3/activities", b" " * length, {"Content-Type": "application/json"})
+    response = client.getresponse()
+
+    assert (response.status, response.headers["Connection"]) == (401, connection)
+    client.close()

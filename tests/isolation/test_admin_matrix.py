@@ -327,6 +327,30 @@ def test_with_the_permission_every_page_opens_and_what_it_is_for_is_done(story):
     assert state() == before
 
 
+@pytest.mark.parametrize("is_limited", [True, False])
+def test_recent_actions_name_nobody_whom_he_may_see_no_longer(story, is_limited):
+    clerk = staff("targets.view_customer", brands=[story.brand if is_limited else None])
+    has_done(clerk, story.customer)
+    before = signed_in(clerk).get("/admin/").content.decode()
+
+    clerk.user_permissions.clear()
+
+    after = signed_in(clerk).get("/admin/").content.decode()
+    assert [f"{story.customer.first_name}" in page for page in (before, after)] == [True, False]
+
+
+def test_form_from_another_site_is_refused_on_every_page(story):
+    chief = Client(enforce_csrf_checks=True)
+    chief.force_login(staff(is_superuser=True))
+    rows = {name: (page.address(story), page.post.data(story)) for name, page in ALL.items()}
+    before = state()
+
+    answers = {name: chief.post(address, data).status_code for name, (address, data) in rows.items()}
+
+    assert {name: status for name, status in answers.items() if status != 403} == {}
+    assert state() == before
+
+
 # Columns that are shown nowhere
 
 

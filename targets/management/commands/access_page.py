@@ -20,6 +20,9 @@ staff, as whoever may do that could give himself everything.
 `Default access` is for API users, who may call everything the API offers in their one brand. The others are for people
 in the admin, and will do for API users too. [operating.md](operating.md#support-staff) says how they are given.
 
+What one may see is a list with its pages. The page of a row shows also what belongs to it: that of an enrolment its
+stays, receipts and grants, that of a programme its calendar, rewards and history.
+
 """
 BRANDS = """
 ## Brands of staff
@@ -33,7 +36,7 @@ Taking a brand away works from the next page on. What somebody did before stays 
 among his “Recent actions”.
 
 In an upgrade from a version without brands of staff, everybody who was staff then keeps every brand: look through the
-users afterwards.
+users afterwards. Going back to such a version forgets the brands; so the next upgrade is one of these again.
 """
 
 
