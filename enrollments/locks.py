@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from django.db import connection
 from django.db.models import Exists, OuterRef
@@ -129,22 +128,23 @@ def share_running_cycle(
     if target.target_group.has_own_calendars:
         calendar = own_calendar(target.target_group, participation)
         own = cycles.filter(number=calendar.running_or_next(at) or 0).first()
-        _refuse_frozen(target, own, even_if_inactive)
+        refuse_frozen(target, own, getattr(own, "is_target_active", None), even_if_inactive)
         if own is not None and own.number <= calendar.closed_through:
             raise StaleInstant(at)
         return None if own is None else filled(own, calendar)
     closed = Cycle.objects.filter(target_group=group_id, number__gte=OuterRef("number"), closed_at__isnull=False)
     cycle = cycles.filter(ends_at__gt=at).annotate(is_past=Exists(closed)).order_by("ends_at").first()
-    _refuse_frozen(target, cycle, even_if_inactive)
+    refuse_frozen(target, cycle, getattr(cycle, "is_target_active", None), even_if_inactive)
     if cycle is not None and cycle.is_past:
         raise StaleInstant(at)
     return cycle
 
 
-def _refuse_frozen(target: Target, cycle: Any, even_if_inactive: bool) -> None:
-    """`cycle` tells in what it was annotated with; where there is none the programme is over for everybody."""
+def refuse_frozen(target: Target, cycle: Cycle | None, is_target_active: bool | None, even_if_inactive: bool) -> None:
+    """`cycle` comes with its group; where there is none the programme is over for everybody."""
     if cycle is not None and not even_if_inactive:
-        refuse_inactive(target, is_group_active=cycle.target_group.is_active, is_target_active=cycle.is_target_active)
+        is_group_active = cycle.target_group.is_active
+        refuse_inactive(target, is_group_active=is_group_active, is_target_active=bool(is_target_active))
 
 
 def _advisory(function: str, target_group: TargetGroup | int) -> None:

@@ -91,3 +91,10 @@ def streak(
         number for number in ended if number not in achieved and any(stay.covers(number) for stay in of_run)
     )
     return Streak(achieved, missed)
+
+
+def streak_count(
+    participation: Participation, target: Target, run_number: int, at: datetime, stays: Iterable[Stay]
+) -> int:
+    """The count of a streak's run at `at`; 0 for a milestone, of which nothing is asked."""
+    return streak(participation, target, run_number, at, stays).count if target.target_group.is_streak else 0

@@ -47,14 +47,17 @@ def find_target(brand: Brand, target_group_id: int, target_id: int, *, include_i
 
     Raises `TargetGroupNotFound`, `TargetNotFound`.
     """
-    group = find_target_group(brand, target_group_id, include_inactive=include_inactive)
     target = None
-    if 0 < target_id <= LARGEST_ID:
-        target = Target.objects.filter(target_group=group, pk=target_id).first()
-    if target is None or not (target.is_active or include_inactive):
+    if 0 < target_group_id <= LARGEST_ID and 0 < target_id <= LARGEST_ID:
+        targets = Target.objects.select_related("target_group").filter(target_group__brand=brand)
+        target = targets.filter(pk=target_id, target_group=target_group_id).first()
+    if target is None:
+        find_target_group(brand, target_group_id, include_inactive=include_inactive)
         raise target_not_found(target_group_id, target_id)
-    target.target_group = group
-    target.brand = brand
+    if not include_inactive:
+        is_group_active = target.target_group.is_active
+        refuse_inactive(target, is_group_active=is_group_active, is_target_active=target.is_active)
+    target.brand = target.target_group.brand = brand
     return target
 
 

@@ -7,9 +7,8 @@ from uuid import UUID
 
 from enrollments.enums import Source
 from enrollments.models import Participation, Stay
-from enrollments.queries import streak
 from targets.callers import current_caller
-from targets.models import Cycle, Target
+from targets.models import Cycle
 
 
 @dataclass(frozen=True)
@@ -28,21 +27,14 @@ def account_fields(
     origin: Origin,
     *,
     participation: Participation,
-    target: Target,
     stay: Stay,
-    stays: list[Stay],
+    streak_count: int,
     running: Cycle,
-    is_newcomer: bool = False,
 ) -> dict[str, Any]:
     """The fields of a receipt that do not depend on its kind. `running`: the cycle running at `at`, or the next,
     with its group as read under the shared calendar.
-
-    `is_newcomer`: there is no progress yet, so nothing is asked of the database.
     """
     caller = current_caller()
-    group = target.target_group
-    has_count = group.is_streak and not is_newcomer
-    count = streak(participation, target, stay.run_number, origin.at, stays).count if has_count else 0
     return {
         "brand_id": participation.brand_id,
         "participation": participation,
@@ -57,7 +49,7 @@ def account_fields(
         "address": caller.address,
         "credential": caller.credential,
         "run_number": stay.run_number,
-        "streak_count": count,
+        "streak_count": streak_count,
         "cycle_count": running.target_group.cycle_count,
         "programme_version": running.target_group.version,
         "first_cycle": stay.first_cycle,

@@ -12,7 +12,7 @@ from enrollments.locks import keep_customer, lock_participation, share_running_c
 from enrollments.models import Participation, Progress, Receipt, Run, Stay
 from enrollments.operations.accounting import Origin, account_fields
 from enrollments.operations.granting import settle
-from enrollments.queries import cycle_state, is_current
+from enrollments.queries import cycle_state, is_current, streak_count
 from targets.enums import EvaluationType
 from targets.errors import AlreadyEnrolled, CycleNotFound, InvalidInput, StaleInstant
 from targets.models import MAX_VALUE, Customer, Cycle, Target, TargetGroup, TargetValue
@@ -73,9 +73,8 @@ def enroll(
             **account_fields(
                 Origin(at, by, source, reason, request_id, batch_id),
                 participation=participation,
-                target=target,
                 stay=stay,
-                stays=stays,
+                streak_count=streak_count(participation, target, run_number, at, stays),
                 running=running,
             ),
             kind=ReceiptKind.ENROLLED if len(stays) == 1 else ReceiptKind.REENROLLED,

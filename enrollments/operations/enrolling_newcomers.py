@@ -113,11 +113,9 @@ def _store(
             **account_fields(
                 origin,
                 participation=participation,
-                target=target,
                 stay=stay,
-                stays=[stay],
+                streak_count=0,  # there is no progress yet
                 running=running,
-                is_newcomer=True,
             ),
             kind=ReceiptKind.ENROLLED,
             from_cycle=cycle.number,

@@ -3,15 +3,14 @@
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
-from enrollments.decisions import decide_leave
+from enrollments.decisions import Leave, decide_leave
 from enrollments.enums import Effective, ReceiptKind, Source, Verdict
-from enrollments.locks import lock_participation, share_running_cycle
 from enrollments.models import Participation, Receipt, Stay
 from enrollments.operations.accounting import Origin, account_fields
-from enrollments.queries import cycle_state, is_current, scheduled_end
-from rewards.queries import promised_reward
+from enrollments.queries import scheduled_end
+from enrollments.situation import lock_situation
 from targets.errors import CycleNotFound, NotEnrolled
 from targets.models import Customer, Target
 
@@ -39,35 +38,30 @@ def unenroll(
     returns the same receipt, unsaved.
     """
     with transaction.atomic():
-        participation = lock_participation(customer, target, at)
-        stays = list(Stay.objects.filter(participation=participation)) if participation else []
-        stay = stays[-1] if stays else None
-        # Before any date is read: an edit may be moving the end at which a scheduled leave takes effect.
-        cycle = share_running_cycle(target, participation, at, even_if_inactive=even_if_inactive)
-        if participation is None or stay is None or not is_current(stay, target, at):
+        found = lock_situation(customer, target, at, even_if_inactive=even_if_inactive)
+        participation, stay, cycle, state = found.participation, found.stay, found.cycle, found.state
+        if participation is None or stay is None or not found.is_current:
             raise _not_enrolled(customer, target, stay)
         if effective == Effective.END_OF_CYCLE and stay.leave_receipt is not None:
             return stay.leave_receipt
-        if cycle is None:
+        if cycle is None or state is None:
             raise CycleNotFound("Target period not found: the last period is over, nothing is left to leave.")
 
-        state = cycle_state(participation, target, stay.run_number, cycle)
         leave = decide_leave(
             at=at,
             effective=effective,
             first_cycle=stay.first_cycle,
             running_cycle=cycle.number,
             running=state,
-            is_rewarded=promised_reward(target, cycle.pk, at) is not None,
+            is_rewarded=found.is_rewarded,
         )
         scheduled = leave.leaves_after is not None
         receipt = Receipt(
             **account_fields(
                 Origin(at, by, source, reason, request_id, batch_id),
                 participation=participation,
-                target=target,
                 stay=stay,
-                stays=stays,
+                streak_count=found.streak_count,
                 running=cycle,
             ),
             kind=ReceiptKind.LEAVE_SCHEDULED if scheduled else ReceiptKind.UNENROLLED,
@@ -80,16 +74,35 @@ def unenroll(
         )
         if dry_run:
             return receipt
-        receipt.save()
-        Stay.objects.filter(pk=stay.pk).update(
-            end_cycle=leave.end_cycle,
-            left_at=leave.left_at,
-            leaves_after=leave.leaves_after,
-            leaves_at=cycle.ends_at if scheduled and target.target_group.has_own_calendars else None,
-            leave_receipt=receipt,
-        )
-        Participation.objects.filter(pk=participation.pk).update(changed_at=at)
+        has_own_end = scheduled and target.target_group.has_own_calendars
+        _store(receipt, leave, leaves_at=cycle.ends_at if has_own_end else None)
         return receipt
+
+
+MADE_BY_DATABASE = ("id", "transaction_id", "snapshot")
+WRITTEN = [field for field in Receipt._meta.concrete_fields if field.name not in MADE_BY_DATABASE]
+STORE = f"""
+WITH written AS (
+  INSERT INTO enrollments_receipt ({", ".join(str(field.column) for field in WRITTEN)})
+  VALUES ({", ".join("%s" for _ in WRITTEN)}) RETURNING {", ".join(MADE_BY_DATABASE)}
+), stay AS (
+  UPDATE enrollments_stay SET end_cycle = %s, left_at = %s, leaves_after = %s, leaves_at = %s,
+         leave_receipt_id = written.id FROM written WHERE enrollments_stay.id = %s
+), participation AS (
+  UPDATE enrollments_participation SET changed_at = %s WHERE id = %s
+)
+SELECT {", ".join(MADE_BY_DATABASE)} FROM written
+"""  # noqa: S608 - names of our own columns
+
+
+def _store(receipt: Receipt, leave: Leave, *, leaves_at: datetime | None) -> None:
+    """Write the receipt, and into stay and participation what it says, by one statement."""
+    account = [getattr(receipt, field.attname) for field in WRITTEN]
+    end = [leave.end_cycle, leave.left_at, leave.leaves_after, leaves_at, receipt.stay_id]
+    with connection.cursor() as cursor:
+        cursor.execute(STORE, [*account, *end, receipt.effective_at, receipt.participation_id])
+        receipt.pk, receipt.transaction_id, receipt.snapshot = cursor.fetchone()
+    receipt._state.adding = False
 
 
 def cancel_leave(
@@ -109,22 +122,18 @@ def cancel_leave(
     Writes one receipt that names the first.
     """
     with transaction.atomic():
-        participation = lock_participation(customer, target, at)
-        stays = list(Stay.objects.filter(participation=participation)) if participation else []
-        stay = stays[-1] if stays else None
-        cycle = share_running_cycle(target, participation, at, even_if_inactive=even_if_inactive)
-        if participation is None or stay is None or stay.leaves_after is None or not is_current(stay, target, at):
+        found = lock_situation(customer, target, at, even_if_inactive=even_if_inactive)
+        participation, stay, cycle, state = found.participation, found.stay, found.cycle, found.state
+        if participation is None or stay is None or stay.leaves_after is None or not found.is_current:
             raise NotEnrolled(f"Customer {customer.customer_id} has no scheduled leave that could be cancelled.")
-        if cycle is None:
+        if cycle is None or state is None:
             raise CycleNotFound()
-        state = cycle_state(participation, target, stay.run_number, cycle)
         receipt = Receipt.objects.create(
             **account_fields(
                 Origin(at, by, source, reason, request_id),
                 participation=participation,
-                target=target,
                 stay=stay,
-                stays=stays,
+                streak_count=found.streak_count,
                 running=cycle,
             ),
             kind=ReceiptKind.LEAVE_CANCELLED,

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.concurrency.racing import ROUNDS, Race
+from tests.concurrency.racing import ROUNDS, Race, make_unguarded_functions
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -13,6 +13,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def race(transactional_db: None) -> Iterator[Race]:
+    make_unguarded_functions()
     race = Race()
     yield race
     race.close()

@@ -34,11 +34,26 @@ class Guard(NamedTuple):
     """Part of a statement, and what it reads without that."""
 
     part: re.Pattern[str]
-    without: str
+    without: str | Callable[[re.Match[str]], str]
 
 
-ROW_LOCK = Guard(re.compile(r" FOR NO KEY UPDATE( OF \S+)?( SKIP LOCKED)?"), "")
-CALENDAR_LOCK = Guard(re.compile(r"pg_advisory_xact_lock(_shared)?\(%s, %s\)"), "%s, %s")
+def or_the_function(without: str, function: str) -> Callable[[re.Match[str]], str]:
+    """Of a part, or of `lock_leaving`, in whose place another function of the database is called."""
+    return lambda found: f"{function}(" if found["function"] else without
+
+
+ROW_LOCK = Guard(
+    re.compile(r" FOR NO KEY UPDATE( OF \S+)?( SKIP LOCKED)?|(?P<function>\block_leaving\()"),
+    or_the_function("", "leaving_without_row_lock"),
+)
+CALENDAR_LOCK = Guard(
+    re.compile(r"pg_advisory_xact_lock(_shared)?\(%s, %s\)|(?P<function>\block_leaving\()"),
+    or_the_function("%s, %s", "leaving_without_calendar_lock"),
+)
+UNGUARDED_FUNCTIONS = {
+    "leaving_without_row_lock": " FOR NO KEY UPDATE",
+    "leaving_without_calendar_lock": "PERFORM pg_advisory_xact_lock_shared(calendar[1], calendar[2]);",
+}
 FORWARD_ONLY = Guard(re.compile(r'"targets_brand"."clock_at" < %s'), "%s IS NOT NULL")
 
 A_LOOK = 0.002  # seconds between two looks at the locks
@@ -134,6 +149,16 @@ class Race:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid() = ANY (pg_blocking_pids(%s))", [self._backends[racer]])
             return bool(cursor.fetchone()[0])
+
+
+def make_unguarded_functions() -> None:
+    """The copies of `lock_leaving` that lack one lock each."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_functiondef('lock_leaving'::regproc)")
+        (definition,) = cursor.fetchone()
+        for name, lock in UNGUARDED_FUNCTIONS.items():
+            assert lock in definition
+            cursor.execute(definition.replace("lock_leaving", name, 1).replace(lock, ""))
 
 
 def _backend() -> int:

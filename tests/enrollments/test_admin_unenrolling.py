@@ -353,5 +353,5 @@ def test_statements_of_a_preview_do_not_grow_with_cycles(support, django_assert_
     unenrol_page(support, short)
 
     for participation in (short, long):
-        with django_assert_num_queries(25):
+        with django_assert_num_queries(18):
             unenrol_page(support, participation)

@@ -230,8 +230,8 @@ def test_customers_locked_by_others_are_to_be_tried_again_and_after_three_nobody
     assert Grant.objects.filter(customer__in=others).count() == 0
 
 
-# Who calls; group and target; customers and participations; the transaction (in a test a savepoint).
-FIXED = 7
+# Who calls; the target with its group; customers and participations; the transaction (in a test a savepoint).
+FIXED = 6
 # The savepoint and its release; the locks; what is decided on; run (not when rejoining), stay and receipt.
 PER_MEMBER = 13
 # The savepoint and its release; the calendar, twice, and its lock; participations, runs, stays and receipts.

@@ -10,7 +10,7 @@ from django.db import IntegrityError
 from django.db.models import Exists, QuerySet
 from hypothesis import Phase
 
-from enrollments import calendars, editing, queries, standing
+from enrollments import calendars, editing, queries, situation, standing
 from enrollments.enums import NotCounted
 from enrollments.models import Progress, Stay
 from enrollments.operations import (
@@ -23,6 +23,7 @@ from enrollments.operations import (
     granting,
     leaving,
 )
+from enrollments.situation import Situation
 from targets.models import Inactivity
 from tests.properties.test_histories import Histories, PersonalHistories, play
 
@@ -85,8 +86,18 @@ def forget_that_a_scheduled_leave_took_effect(patch: pytest.MonkeyPatch) -> None
     def wrong(stay: Stay, *_: Any) -> bool:
         return stay.end_cycle is None or stay.leaves_after is not None
 
+    lock_situation = leaving.lock_situation
+
+    def wrongly_locked(*details: Any, **more: Any) -> Situation:
+        found = lock_situation(*details, **more)
+        return replace(found, is_current=found.stay is not None and wrong(found.stay))
+
     patch.setattr(enrolling, "is_current", wrong)
-    patch.setattr(leaving, "is_current", wrong)
+    patch.setattr(leaving, "lock_situation", wrongly_locked)
+
+
+def tell_a_leaver_of_every_cycle_he_achieved(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(situation, "shown_count", lambda achieved, missed: len(achieved))
 
 
 def take_an_achievement_back_with_a_return(patch: pytest.MonkeyPatch) -> None:
@@ -120,11 +131,11 @@ def let_a_frozen_cycle_break_a_chain(patch: pytest.MonkeyPatch) -> None:
 
 
 def keep_the_frozen_in_even_for_staff(patch: pytest.MonkeyPatch) -> None:
-    share_running_cycle = leaving.share_running_cycle
+    lock_situation = leaving.lock_situation
     patch.setattr(
         leaving,
-        "share_running_cycle",
-        lambda target, participation, at, *, even_if_inactive: share_running_cycle(target, participation, at),
+        "lock_situation",
+        lambda customer, target, at, *, even_if_inactive: lock_situation(customer, target, at, even_if_inactive=False),
     )
 
 
@@ -167,6 +178,7 @@ WRONG = [
     open_a_new_run_at_every_return,
     count_activity_in_a_closed_cycle,
     forget_that_a_scheduled_leave_took_effect,
+    tell_a_leaver_of_every_cycle_he_achieved,
     take_an_achievement_back_with_a_return,
     count_each_visit_of_a_day,
     count_whatever_the_attributes,
