@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from targets.answers import LONGEST_FIELD
 from targets.errors import ErrorCode, WarningCode
 
 # What any operation can answer, whatever it does.
@@ -74,7 +75,7 @@ def messages(codes: Iterable[int], example: int) -> dict[str, Any]:
                 },
                 "field": {
                     "type": "string",
-                    "maxLength": 2000,
+                    "maxLength": LONGEST_FIELD,
                     "description": "Path of the input field it is about; published calls name it in the message.",
                     "examples": ["records[0].customerId"],
                 },

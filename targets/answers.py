@@ -43,9 +43,12 @@ class Answer(Response):
         self.empty_lists = empty_lists
 
 
+LONGEST_FIELD = 300  # characters of a path; what is longer was made up by the caller
+
+
 def message_json(code: int, message: str, field: str | None) -> dict[str, Any]:
     """An error or a warning as it is written in the envelope."""
     written: dict[str, Any] = {"code": code, "message": message}
     if field is not None:
-        written["field"] = field
+        written["field"] = field if len(field) <= LONGEST_FIELD else f"{field[: LONGEST_FIELD - 1]}…"
     return written

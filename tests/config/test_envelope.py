@@ -217,6 +217,13 @@ def test_unknown_field_is_refused_beside_other_errors(http):
     ]
 
 
+def test_name_that_the_caller_has_made_up_is_cut_off(http):
+    response = post(http, "/v3/records", f'[{{"customerId": 1, "{"x" * 5000}": 1}}]')
+
+    field = f"[0].{'x' * 295}…"
+    assert refusals(response) == [{"code": 300004, "message": "This field is not known here.", "field": field}]
+
+
 def test_published_shape_names_the_field_in_the_message(http):
     response = post(http, "/targetGroups/records", '[{"customerId": 1, "colour": 1}]')
 

@@ -27,7 +27,7 @@ from enrollments.situation import Situation
 from targets.models import Inactivity
 from tests.properties.test_histories import Histories, PersonalHistories, play
 
-SEEDS = 10  # of ten histories each; most are caught by the first
+SEEDS = 40  # of ten histories each; most are caught by the first, some by the tenth, depending on what else is loaded
 PARTS = 4
 
 
