@@ -3,11 +3,12 @@
 import base64
 import binascii
 import hmac
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from django.contrib.postgres.fields import ArrayField
-from django.db.models import F, Func, TextField
+from django.contrib.auth.models import User
+from django.db import connection
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
@@ -19,8 +20,9 @@ from config.passwords import RememberedCredentials, check_slowly, credential_key
 from targets import credentials
 from targets.addresses import client_address
 from targets.enums import SecretForm
-from targets.models import ApiUser
-from targets.second_factor import HasSecondFactor, bars_own_password
+from targets.models import ApiUser, Brand
+from targets.rows import Row, columns_of
+from targets.second_factor import PERSON_HAS_ONE, bars_own_password
 
 NOBODYS_DIGEST = "0" * 64
 MOST_ENCODED = 2048  # characters of a credential; more is nobody's and not worth decoding
@@ -29,23 +31,6 @@ MOST_USERNAME = 150  # characters: Django's
 # Of this process.
 guesses = Guesses()
 remembered = RememberedCredentials()
-
-
-class GrantedPermissions(Func):
-    """What a user may do, himself and by his groups. SQL, since Django takes milliseconds to compose the same."""
-
-    template = """ARRAY(
-        SELECT content_type.app_label || '.' || permission.codename
-        FROM auth_permission permission JOIN django_content_type content_type
-            ON content_type.id = permission.content_type_id
-        WHERE permission.id IN (
-            SELECT permission_id FROM auth_user_user_permissions WHERE user_id = %(expressions)s
-            UNION ALL
-            SELECT granted.permission_id FROM auth_user_groups member
-            JOIN auth_group_permissions granted USING (group_id) WHERE member.user_id = %(expressions)s
-        )
-    )"""
-    output_field = ArrayField(TextField())
 
 
 class BrandBasicAuthentication(BaseAuthentication):
@@ -128,11 +113,41 @@ def is_active(api_user: ApiUser) -> bool:
     return api_user.is_active and api_user.user.is_active and api_user.brand.is_active
 
 
+# What a user may do, himself and by his groups: composed by Django it would take longer than the call itself.
+API_USERS = f"""
+SELECT {columns_of("api_user", ApiUser)}, {columns_of("person", User)}, {columns_of("brand", Brand)},
+       ARRAY(
+         SELECT content_type.app_label || '.' || permission.codename
+           FROM auth_permission permission JOIN django_content_type content_type
+             ON content_type.id = permission.content_type_id
+          WHERE permission.id IN (
+            SELECT permission_id FROM auth_user_user_permissions WHERE user_id = person.id
+            UNION ALL
+            SELECT granted.permission_id FROM auth_user_groups member
+              JOIN auth_group_permissions granted USING (group_id) WHERE member.user_id = person.id))
+       %s
+  FROM targets_apiuser api_user
+  JOIN auth_user person ON person.id = api_user.user_id
+  JOIN targets_brand brand ON brand.id = api_user.brand_id
+"""  # noqa: S608 - names of our own columns
+BY_NAME = API_USERS % f", {PERSON_HAS_ONE}" + "WHERE person.username = %s"
+
+
 def find_api_user(username: str) -> ApiUser | None:
     """The API user with user, brand, `granted_permissions` and `has_second_factor`, by one query."""
-    return (
-        ApiUser.objects.select_related("user", "brand")
-        .annotate(granted_permissions=GrantedPermissions(F("user")), has_second_factor=HasSecondFactor(F("user")))
-        .filter(user__username=username)
-        .first()
-    )
+    return one_api_user(BY_NAME, [username], "has_second_factor")
+
+
+def one_api_user(statement: str, parameters: Sequence[Any], *names: str) -> ApiUser | None:
+    """Of a statement made from `API_USERS`, with user and brand; whatever else it selects becomes attributes."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        values = cursor.fetchone()
+    if values is None:
+        return None
+    row = Row(values)
+    api_user: ApiUser = row.take(ApiUser)
+    api_user.user, api_user.brand = row.take(User), row.take(Brand)
+    for name, value in zip(("granted_permissions", *names), row, strict=True):
+        setattr(api_user, name, value)
+    return api_user

@@ -4,14 +4,13 @@ import hashlib
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F
 from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from config.authentication import BrandBasicAuthentication, GrantedPermissions, is_active
+from config.authentication import API_USERS, BrandBasicAuthentication, is_active, one_api_user
 from targets.models import ApiUser
 
 PUBLISHED_HEADER = "X-CAP-API-OAUTH-TOKEN"
@@ -68,19 +67,17 @@ def sent_token(request: Request) -> str | None:
     return None if scheme else request.META.get("HTTP_X_CAP_API_OAUTH_TOKEN")
 
 
+BY_TOKEN = (
+    API_USERS % ", token.scope, client.client_id"
+    + """
+  JOIN oauth2_provider_application client ON client.user_id = person.id
+  JOIN oauth2_provider_accesstoken token ON token.application_id = client.id
+ WHERE token.token_checksum = %s AND token.expires > %s
+"""
+)
+
+
 def find_holder(token: str) -> ApiUser | None:
     """The API user who was given the token, unless it has expired, with user, brand and `granted_permissions`."""
     checksum = hashlib.sha256(token.encode()).hexdigest()
-    return (
-        ApiUser.objects.select_related("user", "brand")
-        .filter(
-            user__oauth2_provider_application__accesstoken__token_checksum=checksum,
-            user__oauth2_provider_application__accesstoken__expires__gt=timezone.now(),
-        )
-        .annotate(
-            granted_permissions=GrantedPermissions(F("user")),
-            token_scope=F("user__oauth2_provider_application__accesstoken__scope"),
-            token_client=F("user__oauth2_provider_application__client_id"),
-        )
-        .first()
-    )
+    return one_api_user(BY_TOKEN, [checksum, timezone.now()], "token_scope", "token_client")

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
-from django.db.models import Model
 
 from enrollments.decisions import CycleState, shown_count
 from enrollments.locks import CALENDAR, lock_participation, refuse_frozen, share_running_cycle
@@ -17,6 +16,7 @@ from rewards.queries import promised_reward
 from targets.enums import Allocation
 from targets.errors import StaleInstant
 from targets.models import Customer, Cycle, Target, TargetGroup
+from targets.rows import Row, columns_of
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def lock_situation(customer: Customer, target: Target, at: datetime, *, even_if_
     """
     if target.target_group.has_own_calendars:
         return _step_by_step(customer, target, at, even_if_inactive)
-    row = _Row(_call_lock_leaving(customer, target, at))
+    row = Row(_call_lock_leaving(customer, target, at))
     participation, stay, cycle = row.take(Participation), row.take(Stay), row.take(Cycle)
     group, progress = row.take(TargetGroup, GROUP_FIELDS), row.take(Progress)
     is_target_active, is_past, leave_ends_at, target_value, allocation, is_granted, is_rewarded, achieved, missed = row
@@ -103,19 +103,9 @@ def _step_by_step(customer: Customer, target: Target, at: datetime, even_if_inac
 
 # The function of migration 0015 answers whole rows: their columns are named here, so that it need not know them.
 GROUP_FIELDS = ("id", "is_active", "cycle_count", "version")
-
-
-def _columns(model: type[Model], names: Sequence[str] | None = None) -> list[Any]:
-    return [each for each in model._meta.concrete_fields if names is None or each.column in names]
-
-
-def _of(row: str, model: type[Model], names: Sequence[str] | None = None) -> str:
-    return ", ".join(f'({row})."{each.column}"' for each in _columns(model, names))
-
-
 LOCK_LEAVING = f"""
-SELECT {_of("participation", Participation)}, {_of("stay", Stay)}, {_of("cycle", Cycle)},
-       {_of("target_group", TargetGroup, GROUP_FIELDS)}, {_of("progress", Progress)},
+SELECT {columns_of("participation", Participation)}, {columns_of("stay", Stay)}, {columns_of("cycle", Cycle)},
+       {columns_of("target_group", TargetGroup, GROUP_FIELDS)}, {columns_of("progress", Progress)},
        is_target_active, is_past, leave_ends_at, target_value, allocation, is_granted, is_rewarded, achieved, missed
   FROM lock_leaving(%s, %s, %s, %s, %s)
 """  # noqa: S608 - names of our own columns
@@ -127,19 +117,3 @@ def _call_lock_leaving(customer: Customer, target: Target, at: datetime) -> Sequ
         cursor.execute(LOCK_LEAVING, [customer.pk, target.pk, group, [CALENDAR, group % 2**31], at])
         row: Sequence[Any] = cursor.fetchone()
     return row
-
-
-class _Row:
-    """The columns of a row, taken from left to right."""
-
-    def __init__(self, values: Sequence[Any]) -> None:
-        self._values = iter(values)
-
-    def __iter__(self) -> Any:
-        return self._values
-
-    def take(self, model: type[Any], names: Sequence[str] | None = None) -> Any:
-        """A row of `model`, with just the columns `names` if they are given; None where there is none."""
-        fields = _columns(model, names)
-        values = [next(self._values) for _ in fields]
-        return None if values[0] is None else model.from_db("default", [each.attname for each in fields], values)

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import BooleanField, Func
 from django.http import HttpRequest
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
@@ -20,11 +19,8 @@ class Stage(StrEnum):
     PASSED = "passed"
 
 
-class HasSecondFactor(Func):
-    """Whether the user of this id has one. SQL, since it is asked with every call that sends a password."""
-
-    template = "EXISTS (SELECT FROM otp_totp_totpdevice WHERE confirmed AND user_id = %(expressions)s)"
-    output_field = BooleanField()
+# Of the row `person` of a statement: asked with every call that sends a password.
+PERSON_HAS_ONE = "EXISTS (SELECT FROM otp_totp_totpdevice WHERE confirmed AND user_id = person.id)"
 
 
 def has_second_factor(user: User) -> bool:
