@@ -10,28 +10,27 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from config.authentication import API_USERS, BrandBasicAuthentication, is_active, one_api_user
-from targets.models import ApiUser
+from config.authentication import BrandBasicAuthentication, is_active
+from targets.authorization import Authorization, find_caller
 
 PUBLISHED_HEADER = "X-CAP-API-OAUTH-TOKEN"
 
 
 class BearerAuthentication(BaseAuthentication):
-    """A token -> (user, API user), as `BrandBasicAuthentication` has it, by one query.
+    """A token -> (user, authorization), as `BrandBasicAuthentication` has it, by one query.
 
-    Beside brand and `granted_permissions` the API user has `token_scope`, which `OperationPermission` keeps to, and
-    `token_client`, the id of the client that fetched the token.
+    Beside the permissions there is the scope of the token, which `OperationPermission` keeps to.
     Nothing is remembered: whatever ends a token ends it at once.
     """
 
-    def authenticate(self, request: Request) -> tuple[Any, ApiUser] | None:
+    def authenticate(self, request: Request) -> tuple[Any, Authorization] | None:
         token = sent_token(request)
         if token is None:
             return None
-        api_user = find_holder(token) if token else None
-        if api_user is None or not is_active(api_user):
+        found = find_holder(token) if token else None
+        if found is None or not is_active(found.api_user):
             raise AuthenticationFailed
-        return api_user.user, api_user
+        return found.api_user.user, found
 
     def authenticate_header(self, request: Request) -> str:
         basic = BrandBasicAuthentication().authenticate_header(request)
@@ -67,17 +66,7 @@ def sent_token(request: Request) -> str | None:
     return None if scheme else request.META.get("HTTP_X_CAP_API_OAUTH_TOKEN")
 
 
-BY_TOKEN = (
-    API_USERS % ", token.scope, client.client_id"
-    + """
-  JOIN oauth2_provider_application client ON client.user_id = person.id
-  JOIN oauth2_provider_accesstoken token ON token.application_id = client.id
- WHERE token.token_checksum = %s AND token.expires > %s
-"""
-)
-
-
-def find_holder(token: str) -> ApiUser | None:
-    """The API user who was given the token, unless it has expired, with user, brand and `granted_permissions`."""
+def find_holder(token: str) -> Authorization | None:
+    """Whoever was given the token, unless it has expired."""
     checksum = hashlib.sha256(token.encode()).hexdigest()
-    return one_api_user(BY_TOKEN, [checksum, timezone.now()], "token_scope", "token_client")
+    return find_caller(token_checksum=checksum, at=timezone.now())

@@ -6,6 +6,7 @@ from django.core.exceptions import ImproperlyConfigured
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from targets.api.requests import authorization_of
 from targets.errors import DomainError, ErrorCode
 
 
@@ -35,10 +36,7 @@ class OperationPermission(BasePermission):
                 f"{type(view).__name__}.required_permissions names no permission for {operation!r}."
             )
         refuse_outside_scope(request, permission)
-        if request.user.is_superuser:
-            return True
-        granted = getattr(request.auth, "granted_permissions", None)
-        return permission in (request.user.get_all_permissions() if granted is None else granted)
+        return request.user.is_superuser or permission in authorization_of(request).permissions
 
 
 def refuse_outside_scope(request: Request, permission: str) -> None:
@@ -47,7 +45,7 @@ def refuse_outside_scope(request: Request, permission: str) -> None:
 
     Basic authentication has no scope and is not limited by one.
     """
-    scope = getattr(request.auth, "token_scope", None)
+    scope = authorization_of(request).scope
     changes_nothing = request.method in SAFE_METHODS or ".view_" in permission
     needed = "read" if changes_nothing else "write"
     if scope is not None and needed not in scope.split():

@@ -62,7 +62,7 @@ def _way(request: HttpRequest, is_api: bool) -> str:
 def _detail(request: HttpRequest, is_api: bool) -> str:
     if not is_api:
         return ", second factor" if has_passed(request) else ""
-    client = getattr(getattr(request, "auth", None), "token_client", None)
+    client = getattr(getattr(request, "auth", None), "client_id", None)  # none where nobody was let in
     return "" if client is None else f", client {client}"
 
 

@@ -19,10 +19,6 @@ class Stage(StrEnum):
     PASSED = "passed"
 
 
-# Of the row `person` of a statement: asked with every call that sends a password.
-PERSON_HAS_ONE = "EXISTS (SELECT FROM otp_totp_totpdevice WHERE confirmed AND user_id = person.id)"
-
-
 def has_second_factor(user: User) -> bool:
     return TOTPDevice.objects.filter(user=user, confirmed=True).exists()
 

@@ -4,15 +4,21 @@ from typing import Any
 
 from rest_framework.request import Request
 
+from targets.authorization import Authorization
 from targets.errors import InvalidInput
 from targets.models import ApiUser, Brand
 
 
+def authorization_of(request: Request) -> Authorization:
+    """Who calls and what he may do."""
+    # The stubs know only DRF's own tokens.
+    found: Authorization = request.auth  # type: ignore[assignment]  # see above
+    return found
+
+
 def caller_of(request: Request) -> ApiUser:
     """The API user who calls."""
-    # The stubs know only DRF's own tokens; ours is the API user.
-    caller: ApiUser = request.auth  # type: ignore[assignment]  # see above
-    return caller
+    return authorization_of(request).api_user
 
 
 def brand_of(request: Request) -> Brand:

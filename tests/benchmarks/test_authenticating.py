@@ -10,13 +10,14 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.test import APIClient
 
-from config.authentication import BrandBasicAuthentication, find_api_user
+from config.authentication import BrandBasicAuthentication
 from config.bearer import BearerAuthentication
+from targets.authorization import find_caller
 from targets.enums import SecretForm
 from tests.benchmarks.test_benchmarks import Bench, Contender, publish, timed
 from tests.config.token_scene import Credentials, bearer, caller, token_of
 from tests.conftest import basic
-from tests.factories import SECRET, ApiUserFactory, UserFactory, make_programme
+from tests.factories import SECRET, START, ApiUserFactory, UserFactory, make_programme
 
 PASSWORD = "correct horse battery"
 CALLS = 40  # in a round: short ones, so that a slow moment of the machine meets all alike
@@ -33,7 +34,7 @@ def test_authentication(client_of):
     person = UserFactory(password=make_password(PASSWORD), is_superuser=True)
     ApiUserFactory(brand=bench.brand, user=person, secret_form=SecretForm.PASSWORD, secret_digest="")
     known = APIClient(raise_request_exception=False)
-    known.force_authenticate(user=api_user.user, token=find_api_user(generated))
+    known.force_authenticate(user=api_user.user, token=find_caller(username=generated, at=START))
     contenders = [
         Contender("unEnroll, without authentication", calls(bench, target, known)),
         Contender("unEnroll, Basic, generated secret", calls(bench, target, client_of(generated, SECRET))),

@@ -26,7 +26,7 @@ class WhoView(APIView):
     required_permissions = {"get": "targets.view_targetgroup", "post": "enrollments.unenroll"}
 
     def get(self, request: Request) -> Response:
-        return Answer({"user": request.user.username, "brand": request.auth.brand.name})
+        return Answer({"user": request.user.username, "brand": request.auth.api_user.brand.name})
 
     def post(self, request: Request) -> Response:
         return Answer(request.data)
