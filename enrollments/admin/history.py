@@ -7,7 +7,8 @@ from django.contrib import admin
 from django.db.models import Q
 
 from enrollments.models import Activity, ActivityOutcome, Participation, Progress, Run, Stay
-from targets.admin.lists import SEARCH_HELP, CustomerSearch, ReadOnlyAdmin, TargetGroupFilter
+from targets.admin.lists import SEARCH_HELP, CustomerSearch, ReadOnlyAdmin
+from targets.admin.typed_filters import TargetGroupFilter
 from targets.queries import all_brands
 
 

@@ -13,7 +13,8 @@ from enrollments.admin.states import state, with_last_stay
 from enrollments.admin.unenrolling import Unenrolling
 from enrollments.models import Participation, Receipt, Stay
 from enrollments.standing import Standing, standings
-from targets.admin.lists import CustomerSearch, ReadOnlyAdmin, TargetGroupFilter
+from targets.admin.lists import CustomerSearch, ReadOnlyAdmin
+from targets.admin.typed_filters import TargetGroupFilter
 from targets.clock import brand_now
 from targets.wording import day
 

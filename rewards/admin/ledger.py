@@ -1,7 +1,8 @@
 from django.contrib import admin
 
 from rewards.models import Grant, Reward
-from targets.admin.lists import CustomerSearch, ReadOnlyAdmin, TargetGroupFilter
+from targets.admin.lists import CustomerSearch, ReadOnlyAdmin
+from targets.admin.typed_filters import TargetGroupFilter
 
 
 @admin.register(Grant)

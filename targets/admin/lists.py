@@ -1,6 +1,6 @@
 """What the admin pages of all apps are made of: read-only rows, and lists that stay quick over millions of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -12,11 +12,9 @@ from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 
 from targets.brand_limits import brands_of, of_brands_of
-from targets.models import TargetGroup
-from targets.queries import as_id, customers_known_as
+from targets.queries import customers_known_as
 
 MOST_COUNTED = 10_000
-GROUPS_OFFERED = 100
 
 SEARCH_HELP = "A customer's number, external id or e-mail address, exactly."
 
@@ -176,54 +174,3 @@ class CustomerSearch(ConsoleAdmin):
         """`brands`: those he may see, None for all."""
         # Found first: the rows are then reached by the index on the customer, whatever the planner thinks of a join.
         return Q(**{f"{self.customer_path}__in": customers_known_as(term, brands)})
-
-
-class TargetGroupFilter(admin.SimpleListFilter):
-    """By target group, typed as number or name: there may be too many for a link each.
-
-    `path` leads from a row to its target. Names are offered while typing, of the chosen brand if one is chosen.
-    """
-
-    title = "target group"
-    parameter_name = "group"
-    template = "admin/target_group_filter.html"
-    path = "target"
-
-    def __init__(self, request: HttpRequest, params: dict[str, Any], model: type[Model], model_admin: Any) -> None:
-        super().__init__(request, params, model, model_admin)
-        groups = TargetGroup.objects.filter(of_brands_of(request.user, "brand")).order_by("-pk")
-        for name, value in request.GET.items():
-            if name.endswith("brand__id__exact") and (brand := as_id(str(value))):
-                groups = groups.filter(brand=brand)
-        self.offered = list(groups.values_list("name", flat=True)[:GROUPS_OFFERED])
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("", "")]
-
-    def has_output(self) -> bool:
-        return True
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        kept = [
-            (name, value)
-            for name, values in changelist.filter_params.items()
-            if name != self.parameter_name
-            for value in values
-        ]
-        yield {
-            "typed": self.value() or "",
-            "kept": kept,
-            "offered": self.offered,
-            "clear": changelist.get_query_string(remove=[self.parameter_name]),
-        }
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        typed = (self.value() or "").strip()
-        if not typed or "\x00" in typed:
-            return queryset
-        wanted = Q(name__iexact=typed) | Q(pk=as_id(typed) or 0)
-        groups = list(
-            TargetGroup.objects.filter(wanted, of_brands_of(request.user, "brand")).values_list("pk", flat=True)
-        )
-        path = f"{self.path}__target_group__in" if self.path else "target_group__in"
-        return queryset.filter(**{path: groups})

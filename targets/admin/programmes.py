@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from targets.admin.lists import ReadOnlyAdmin, ReadOnlyInline, TargetGroupFilter
-from targets.admin.typed_filters import DayFilter, RequestFilter, WhoFilter
+from targets.admin.lists import ReadOnlyAdmin, ReadOnlyInline
+from targets.admin.typed_filters import DayFilter, RequestFilter, TargetGroupFilter, WhoFilter
 from targets.models import (
     Cycle,
     FormerCycle,

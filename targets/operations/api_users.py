@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
@@ -34,27 +35,37 @@ def add_api_user(*, brand: Brand, username: str, secret_form: SecretForm) -> Sec
     """
     if secret_form == SecretForm.PASSWORD:
         return SecretMade(_let_person_in(brand, username), "")
-    users = get_user_model()
-    user = users(username=username)
+    secret = generate_secret()
+    sent = password_to_send(secret, secret_form)
+    api_user = make_api_user(
+        brand=brand, username=username, group=access_group(Role.DEFAULT_ACCESS), secret_form=secret_form, sent=sent
+    )
+    return SecretMade(api_user, secret)
+
+
+def make_api_user(
+    *, brand: Brand, username: str, group: Group, secret_form: SecretForm, sent: str, remedy: str = ""
+) -> ApiUser:
+    """Make a user without a password of his own, in `group`, who calls with `sent` as his secret.
+
+    Raises `InvalidInput` for an unusable user name; `NameTaken`, with the `remedy`, for one in use. Then nothing is
+    made.
+    """
+    user = get_user_model()(username=username)
     user.set_unusable_password()
     try:
         user.clean_fields(exclude=["password"])
     except ValidationError as error:
         raise InvalidInput(" ".join(error.messages)) from None
-    secret = generate_secret()
     try:
         with transaction.atomic():
             user.save()
-            user.groups.add(access_group(Role.DEFAULT_ACCESS))
-            sent = password_to_send(secret, secret_form)
-            api_user = ApiUser.objects.create(
-                user=user, brand=brand, secret_form=secret_form, secret_digest=digest(sent)
-            )
+            user.groups.add(group)
+            return ApiUser.objects.create(user=user, brand=brand, secret_form=secret_form, secret_digest=digest(sent))
     except IntegrityError as error:
         if error.__cause__.diag.constraint_name != "auth_user_username_key":  # type: ignore[union-attr]  # psycopg2's
             raise
-        raise NameTaken(f"There is a user {username!r} already.") from None
-    return SecretMade(api_user, secret)
+        raise NameTaken(f"There is a user {username!r} already{remedy}.") from None
 
 
 def _let_person_in(brand: Brand, username: str) -> ApiUser:

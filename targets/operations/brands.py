@@ -3,17 +3,17 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from rest_framework import serializers
 
 from targets.access import Role, access_group
-from targets.credentials import digest, generate_secret, password_to_send
+from targets.credentials import generate_secret, password_to_send
 from targets.enums import SecretForm
 from targets.errors import InvalidInput, NameTaken
 from targets.fields import TextField
 from targets.models import ApiUser, Brand
+from targets.operations.api_users import make_api_user
 
 
 def _refuse_no_text(what: str, text: str) -> None:
@@ -41,38 +41,25 @@ def create_brand(
     """
     for what, text in (("The name of the brand", name), ("The user name", username)):
         _refuse_no_text(what, text)
-    users = get_user_model()
     secret = generate_secret()
-    user = users(username=username)
-    user.set_unusable_password()
     brand = Brand(name=name, time_zone=time_zone, sandbox=sandbox, clock_at=at if sandbox else None)
     try:
         brand.clean_fields()
-        user.clean_fields(exclude=["password"])
     except ValidationError as error:
         raise InvalidInput(" ".join(error.messages)) from None
-    refusals = {
-        "brand_name_unique": NameTaken(f"There is a brand {name!r} already."),
-        "auth_user_username_key": NameTaken(f"There is a user {username!r} already: name another with --api-user."),
-    }
-    if Brand.objects.filter(name__iexact=name).exists():
-        raise refusals["brand_name_unique"]
-    if users.objects.filter(username=username).exists():
-        raise refusals["auth_user_username_key"]
     try:
         with transaction.atomic():
             brand.save()
-            user.save()
-            user.groups.add(access_group(Role.DEFAULT_ACCESS))
-            api_user = ApiUser.objects.create(
-                user=user,
+            api_user = make_api_user(
                 brand=brand,
+                username=username,
+                group=access_group(Role.DEFAULT_ACCESS),
                 secret_form=secret_form,
-                secret_digest=digest(password_to_send(secret, secret_form)),
+                sent=password_to_send(secret, secret_form),
+                remedy=": name another with --api-user",
             )
-    except IntegrityError as error:  # somebody took the name after we had looked
-        constraint = error.__cause__.diag.constraint_name  # type: ignore[union-attr]  # psycopg2's
-        if constraint not in refusals:
+    except IntegrityError as error:
+        if error.__cause__.diag.constraint_name != "brand_name_unique":  # type: ignore[union-attr]  # psycopg2's
             raise
-        raise refusals[constraint] from None
+        raise NameTaken(f"There is a brand {name!r} already.") from None
     return BrandMade(brand, api_user, secret)

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from oauth2_provider.models import AccessToken
 
-from targets.credentials import digest, generate_secret
-from targets.errors import InvalidInput, NameTaken
+from targets.credentials import generate_secret
+from targets.enums import SecretForm
+from targets.errors import InvalidInput
 from targets.models import ApiClient, ApiUser, Brand
+from targets.operations.api_users import make_api_user
 
 TOKENS_AT_ONCE = 1_000
 
@@ -94,21 +94,11 @@ def _new_api_user(username: str, brand_name: str, group_name: str | None) -> Api
     group = Group.objects.filter(name=group_name).first()
     if group is None:
         raise InvalidInput(f"There is no group {group_name!r}.")
-    taken = NameTaken(f"There is a user {username!r} already: leave the brand out to make a client for him.")
-    users = get_user_model()
-    if users.objects.filter(username=username).exists():
-        raise taken
-    user = users(username=username)
-    user.set_unusable_password()
-    try:
-        user.clean_fields(exclude=["password"])
-    except ValidationError as error:
-        raise InvalidInput(" ".join(error.messages)) from None
-    try:
-        with transaction.atomic():
-            user.save()
-    except IntegrityError:  # somebody took the name after we had looked
-        raise taken from None
-    user.groups.add(group)
-    # The digest of a secret that nobody knows: no password fits.
-    return ApiUser.objects.create(user=user, brand=brand, secret_digest=digest(generate_secret()))
+    return make_api_user(
+        brand=brand,
+        username=username,
+        group=group,
+        secret_form=SecretForm.PLAIN,
+        sent=generate_secret(),  # a secret that nobody knows: no password fits
+        remedy=": leave the brand out to make a client for him",
+    )

@@ -133,7 +133,7 @@ def test_command_is_told_with_the_account_that_ran_it():
 def test_brand_that_could_not_be_made_leaves_no_entry(monkeypatch):
     keep_roles_in_step()
     before = AuditEntry.objects.count()
-    monkeypatch.setattr("targets.operations.brands.digest", lambda secret: "no digest")
+    monkeypatch.setattr("targets.operations.api_users.digest", lambda secret: "no digest")
 
     with pytest.raises(IntegrityError):
         call_command("create_brand", "Acme", stdout=StringIO())
