@@ -1,16 +1,36 @@
 """Rows of models out of a statement of our own, where composing it by the ORM would cost more than the rest."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
+from django.db import connection
 from django.db.models import Model
 
+Names = tuple[str, ...] | None  # of columns; None: all
 
-def _fields(model: type[Model], names: Sequence[str] | None) -> list[Any]:
+
+@cache
+def _fields(model: type[Model], names: Names) -> list[Any]:
     return [each for each in model._meta.concrete_fields if names is None or each.column in names]
 
 
-def columns_of(row: str, model: type[Model], names: Sequence[str] | None = None) -> str:
+@cache
+def _attributes(model: type[Model], names: Names) -> list[str]:
+    return [each.attname for each in _fields(model, names)]
+
+
+@cache
+def _converters(model: type[Model], names: Names) -> list[tuple[int, Any, Any]]:
+    """Place, converter and expression of each column whose value the driver does not give as the model has it."""
+    return [
+        (place, convert, each.cached_col)
+        for place, each in enumerate(_fields(model, names))
+        for convert in each.get_db_converters(connection)
+    ]
+
+
+def columns_of(row: str, model: type[Model], names: Names = None) -> str:
     """The columns of `model` for a SELECT, or just those in `names`; `row` is a table's alias or a composite value."""
     return ", ".join(f'({row})."{each.column}"' for each in _fields(model, names))
 
@@ -19,13 +39,20 @@ class Row:
     """The columns of a row, taken from left to right, in the order in which they were selected."""
 
     def __init__(self, values: Sequence[Any]) -> None:
-        self._values = iter(values)
+        self._values = values
+        self._taken = 0
 
     def __iter__(self) -> Iterator[Any]:
-        return self._values
+        """Those not taken yet."""
+        return iter(self._values[self._taken :])
 
-    def take(self, model: type[Any], names: Sequence[str] | None = None) -> Any:
-        """The row of `model` that `columns_of` selected; None where there is none. Values as the driver gives them."""
-        fields = _fields(model, names)
-        values = [next(self._values) for _ in fields]
-        return None if values[0] is None else model.from_db("default", [each.attname for each in fields], values)
+    def take(self, model: type[Model], names: Names = None) -> Any:
+        """The row of `model` that `columns_of` selected; None where there is none."""
+        attributes = _attributes(model, names)
+        values = list(self._values[self._taken : self._taken + len(attributes)])
+        self._taken += len(attributes)
+        if values[0] is None:
+            return None
+        for place, convert, expression in _converters(model, names):
+            values[place] = convert(values[place], expression, connection)
+        return model.from_db("default", attributes, values)

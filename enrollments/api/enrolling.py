@@ -23,7 +23,7 @@ from targets.clock import brand_now, run_at_now
 from targets.errors import ErrorCode
 from targets.fields import list_of, path_id
 from targets.models import Customer, Target
-from targets.queries import find_customer, find_target
+from targets.queries import find_target_and_customer
 
 MOST_RECEIPTS = 100
 CUSTOMER_NUMBER = {
@@ -157,10 +157,8 @@ class TargetEnrollmentViewSet(ViewSet):
         """Where a customer stands in a target: stays, progress, grants, and the last 100 changes."""
         number = path_id(customer_id, "customerId")
         brand = brand_of(request)
-        target = find_target(
-            brand, path_id(group_id, "targetGroupId"), path_id(target_id, "targetId"), include_inactive=True
-        )
-        customer = find_customer(brand, number)
+        group, of_target = path_id(group_id, "targetGroupId"), path_id(target_id, "targetId")
+        target, customer = find_target_and_customer(brand, group, of_target, number, include_inactive=True)
         participation = Participation.objects.filter(customer=customer, target=target).first()
         if participation is None:
             participation = Participation(customer=customer, target=target, run_number=0)
@@ -173,8 +171,7 @@ def _asked(request: Request, group_id: str, target_id: str, serializer_class: An
     """In the order in which refusals are answered (api.md 4)."""
     group, target = path_id(group_id, "targetGroupId"), path_id(target_id, "targetId")
     record = validated(serializer_class, single_record(request.data))
-    brand = brand_of(request)
-    return Asked(record, find_target(brand, group, target), find_customer(brand, record["customerId"]))
+    return Asked(record, *find_target_and_customer(brand_of(request), group, target, record["customerId"]))
 
 
 def _leave(request: Request, asked: Asked, *, dry_run: bool) -> Receipt:
