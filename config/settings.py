@@ -78,13 +78,13 @@ MIDDLEWARE = [
     "config.middleware.RequestIdMiddleware",
     "config.health.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "config.page_middleware.StaticFiles",
+    "config.page_middleware.ContentPolicy",
+    "config.page_middleware.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
+    "config.page_middleware.SignedIn",
+    "config.page_middleware.Messages",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # last; looks at one attribute unless a log-in was refused
 ]
@@ -122,6 +122,7 @@ def database() -> dict[str, Any]:
         settings: dict[str, Any] = env.db_url("DATABASE_URL")
         if settings.get("ENGINE") != "django.db.backends.postgresql":
             raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL: postgres://user:password@host:5432/name")
+        settings["ENGINE"] = "config.postgres"
     elif DEBUG:
         settings = {
             "ENGINE": "config.embedded_postgres",
