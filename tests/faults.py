@@ -22,7 +22,11 @@ def fails(execute: Execute, context: dict[str, Any]) -> None:
 
 def is_killed(execute: Execute, context: dict[str, Any]) -> None:
     """Somebody ends the connection while the transaction is open."""
-    backend = context["connection"].connection.info.backend_pid
+    ends_connection(context["connection"].connection.info.backend_pid)
+
+
+def ends_connection(backend: int) -> None:
+    """By another connection, as an operator would."""
     with ThreadPoolExecutor(1) as other:
         other.submit(_terminate, backend).result()
 

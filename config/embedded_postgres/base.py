@@ -11,8 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from django.db import IntegrityError, ProgrammingError
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.postgresql import base
 from django.db.backends.postgresql.client import DatabaseClient as PostgreSQLClient
+
+from config.postgres import base
 
 try:
     from .cluster import find_programs
