@@ -116,40 +116,64 @@ STATEMENT_TIMEOUT = env.str("STATEMENT_TIMEOUT", default="0" if IS_COMMAND else 
 IDLE_TIMEOUT = "0" if IS_COMMAND else "60s"
 
 
+# Behind PgBouncer in transaction mode a session is nobody's own, and what it starts with is refused: the pool sets the
+# time-outs then (docs/scaling.md).
+DATABASE_POOLED = env.bool("DATABASE_POOLED", default=False)
+
+
+def database_at(variable: str) -> dict[str, Any]:
+    """The PostgreSQL that the environment variable names."""
+    settings: dict[str, Any] = env.db_url(variable)
+    if settings.get("ENGINE") != "django.db.backends.postgresql":
+        raise ImproperlyConfigured(f"{variable} must name a PostgreSQL: postgres://user:password@host:5432/name")
+    settings["ENGINE"] = "config.postgres"
+    return settings
+
+
 def database() -> dict[str, Any]:
     """DATABASE_URL; without it, and only with DEBUG, the embedded PostgreSQL in .data/."""
     if env.str("DATABASE_URL", default=""):
-        settings: dict[str, Any] = env.db_url("DATABASE_URL")
-        if settings.get("ENGINE") != "django.db.backends.postgresql":
-            raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL: postgres://user:password@host:5432/name")
-        settings["ENGINE"] = "config.postgres"
-    elif DEBUG:
-        settings = {
+        return database_at("DATABASE_URL")
+    if DEBUG:
+        return {
             "ENGINE": "config.embedded_postgres",
             "NAME": "milestreak",
             "DIRECTORY": BASE_DIR / env.str("EMBEDDED_POSTGRES_DIR", default=".data"),
         }
-    else:
-        raise ImproperlyConfigured(
-            "Set the environment variable DATABASE_URL=postgres://user:password@host:5432/name, "
-            "a PostgreSQL 15 or later."
-        )
+    raise ImproperlyConfigured(
+        "Set the environment variable DATABASE_URL=postgres://user:password@host:5432/name, a PostgreSQL 15 or later."
+    )
+
+
+def connected(settings: dict[str, Any], **defaults: int) -> dict[str, Any]:
+    """With how connections begin, how long they are kept, and `defaults` for options of libpq."""
     options = settings.setdefault("OPTIONS", {})
-    timeouts = {
-        "lock_timeout": LOCK_TIMEOUT,
-        "statement_timeout": STATEMENT_TIMEOUT,
-        "idle_in_transaction_session_timeout": IDLE_TIMEOUT,
-    }
-    given = " ".join(f"-c {name}={value}" for name, value in timeouts.items())
-    options["options"] = f"{given} {options.get('options', '')}".strip()
-    options.setdefault("connect_timeout", 10)
+    if not DATABASE_POOLED:
+        timeouts = {
+            "lock_timeout": LOCK_TIMEOUT,
+            "statement_timeout": STATEMENT_TIMEOUT,
+            "idle_in_transaction_session_timeout": IDLE_TIMEOUT,
+        }
+        given = " ".join(f"-c {name}={value}" for name, value in timeouts.items())
+        options["options"] = f"{given} {options.get('options', '')}".strip()
+    settings["OPTIONS"] = defaults | options
     settings["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
     settings["CONN_HEALTH_CHECKS"] = True
     settings["DISABLE_SERVER_SIDE_CURSORS"] = True  # PgBouncer in transaction mode
     return settings
 
 
-DATABASES = {"default": database()}
+DATABASES = {"default": connected(database(), connect_timeout=10)}
+
+# A streaming replica for the reads that tolerate it: targets/replica.py. Given up soon, as the primary can serve too.
+if env.str("REPLICA_URL", default=""):
+    DATABASES["replica"] = connected(database_at("REPLICA_URL"), connect_timeout=2, tcp_user_timeout=5000)
+    DATABASES["replica"]["TEST"] = {"MIRROR": "default"}
+    DATABASE_ROUTERS = ["targets.replica.Router"]
+    MIDDLEWARE.append("config.recent_writes.RecentWritesMiddleware")
+REPLICA_LAG_SECONDS = env.int("REPLICA_LAG_SECONDS", default=5)
+if not 2 <= REPLICA_LAG_SECONDS <= 300:
+    raise ImproperlyConfigured(f"REPLICA_LAG_SECONDS is from 2 to 300, not {REPLICA_LAG_SECONDS}.")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # People (the admin). API users have generated secrets instead: targets/credentials.py.

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from django.db import connection
+from django.db import connections, router
 
 from enrollments.models import Participation
 from targets.models import Cycle
@@ -86,7 +86,7 @@ def tracked_events(
         "limit": limit,
         "skipped": skipped,
     }
-    with connection.cursor() as cursor:
+    with connections[router.db_for_read(Participation)].cursor() as cursor:
         cursor.execute(COUNT, parameters)
         [total] = cursor.fetchone()
         cursor.execute(PAGE, parameters)

@@ -18,6 +18,7 @@ from enrollments.receipts import account, warnings_of
 from enrollments.standing import standings
 from targets.answers import Answer
 from targets.api.idempotency import idempotent
+from targets.api.replica import tolerates_lag
 from targets.api.requests import brand_of, request_id_of, validated
 from targets.clock import brand_now, run_at_now
 from targets.errors import ErrorCode
@@ -153,6 +154,7 @@ class TargetEnrollmentViewSet(ViewSet):
         return Answer(asked.customer.customer_id, warnings=notices(warnings_of(receipt)))
 
     @extend_schema(operation_id="readEnrollment", responses={200: EnrollmentAnswer})
+    @tolerates_lag
     def standing(self, request: Request, group_id: str, target_id: str, customer_id: str) -> Answer:
         """Where a customer stands in a target: stays, progress, grants, and the last 100 changes."""
         number = path_id(customer_id, "customerId")

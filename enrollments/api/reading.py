@@ -13,6 +13,7 @@ from enrollments.models import Participation, Receipt
 from enrollments.receipts import account, accounts
 from targets.answers import Answer
 from targets.api.feeds import FeedQuerySerializer, read_feed
+from targets.api.replica import tolerates_lag
 from targets.api.requests import brand_of, validated
 from targets.clock import brand_now
 from targets.errors import ErrorCode, ReceiptNotFound
@@ -29,6 +30,7 @@ class ReceiptsView(APIView):
     @extend_schema(
         operation_id="listReceipts", parameters=[FeedQuerySerializer], responses={200: ReceiptAnswer(many=True)}
     )
+    @tolerates_lag
     def get(self, request: Request) -> Answer:
         """Receipts, oldest first. Nothing is skipped, even when transactions end in another order than they began."""
         page = read_feed(Receipt.objects.filter(brand=brand_of(request)), request.query_params)
@@ -42,6 +44,7 @@ class ReceiptView(APIView):
     refusals = {"get": (ErrorCode.NOT_FOUND,)}
 
     @extend_schema(operation_id="readReceipt", responses={200: ReceiptAnswer})
+    @tolerates_lag
     def get(self, request: Request, receipt_id: str) -> Answer:
         """What one change meant for every cycle, level and reward."""
         number = path_id(receipt_id, "receiptId")
@@ -71,6 +74,7 @@ class UserTargetGroupsView(APIView):
     refusals = {"get": (ErrorCode.CUSTOMER_NOT_FOUND,)}
 
     @extend_schema(operation_id="readUserTargetGroups", parameters=[UserQuerySerializer], responses={200: UserAnswer})
+    @tolerates_lag
     def get(self, request: Request, customer_id: str) -> Answer:
         """The target groups in which the customer is or was, with values per period and streaks."""
         number = path_id(customer_id, "customerId")

@@ -12,6 +12,7 @@ from enrollments.models import Participation
 from enrollments.tracked import TrackedEvent, TrackedKind, tracked_events
 from targets.answers import Answer
 from targets.api.rendering import amount, published_timestamp
+from targets.api.replica import tolerates_lag
 from targets.api.requests import brand_of, validated
 from targets.clock import brand_now
 from targets.enums import Entity
@@ -56,6 +57,7 @@ class TrackedTargetEventsView(APIView):
         parameters=[TrackedEventsQuerySerializer],
         responses={200: TrackedEventAnswer(many=True)},
     )
+    @tolerates_lag
     def get(self, request: Request, customer_id: str, target_id: str) -> Answer:
         """Activities that counted, enrolments and unenrolments, oldest first, page by page."""
         customer_number, target_number = path_id(customer_id, "customerId"), path_id(target_id, "targetId")

@@ -13,6 +13,7 @@ from rewards.operations import define_programme
 from targets.answers import Answer
 from targets.api.feeds import FeedQuerySerializer, read_feed
 from targets.api.idempotency import idempotent
+from targets.api.replica import tolerates_lag
 from targets.api.requests import brand_of, request_id_of, validated
 from targets.clock import brand_now
 from targets.enums import Source
@@ -91,6 +92,7 @@ class TargetGroupsView(APIView):
         parameters=[GroupsQuerySerializer],
         responses={200: TargetGroupAnswer(many=True)},
     )
+    @tolerates_lag
     def get(self, request: Request) -> Answer:
         """All groups of the brand, oldest first. As published, without pages."""
         query = validated(GroupsQuerySerializer, request.query_params.dict())
@@ -135,6 +137,7 @@ class TargetGroupView(APIView):
     refusals = {"get": (ErrorCode.TARGET_GROUP_NOT_FOUND,)}
 
     @extend_schema(operation_id="readTargetGroup", responses={200: TargetGroupAnswer})
+    @tolerates_lag
     def get(self, request: Request, group_id: str) -> Answer:
         """The group with its periods, targets and streak levels; inactive ones too."""
         [group] = groups_json([group_of(request, group_id)], brand_now(brand_of(request)))
@@ -149,6 +152,7 @@ class TargetPeriodsView(APIView):
     refusals = {"get": (ErrorCode.TARGET_GROUP_NOT_FOUND,)}
 
     @extend_schema(operation_id="listTargetPeriods", responses={200: DatedPeriodAnswer(many=True)})
+    @tolerates_lag
     def get(self, request: Request, group_id: str) -> Answer:
         """The periods of the group, in order; of inactive ones too."""
         return Answer(periods_json(group_of(request, group_id), brand_now(brand_of(request))))
@@ -162,6 +166,7 @@ class TargetsView(APIView):
     refusals = {"get": (ErrorCode.TARGET_GROUP_NOT_FOUND,)}
 
     @extend_schema(operation_id="listTargets", responses={200: TargetAnswer(many=True)})
+    @tolerates_lag
     def get(self, request: Request, group_id: str) -> Answer:
         """The targets of the group with their values, in the order in which they were defined; inactive ones too."""
         [group] = with_targets([group_of(request, group_id)])
@@ -182,6 +187,7 @@ class GrantsView(APIView):
     @extend_schema(
         operation_id="listRewardGrants", parameters=[FeedQuerySerializer], responses={200: GrantAnswer(many=True)}
     )
+    @tolerates_lag
     def get(self, request: Request) -> Answer:
         """Grants, oldest first. Nothing is skipped, even when transactions end in another order than they began."""
         grants = Grant.objects.filter(brand=brand_of(request)).select_related("customer", "level")

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from targets.answers import Answer
 from targets.api.idempotency import idempotent
+from targets.api.replica import tolerates_lag
 from targets.api.requests import body_of, brand_of, validated
 from targets.api.shapes import Number, NumberOfCustomer, Object, Word
 from targets.api.weighing import SET_BASED, weighs
@@ -81,6 +82,7 @@ class CustomerView(APIView):
     refusals = {"get": (ErrorCode.CUSTOMER_NOT_FOUND,), "put": (ErrorCode.CUSTOMER_ERASED,)}
 
     @extend_schema(operation_id="readCustomer", responses={200: CustomerSerializer})
+    @tolerates_lag
     def get(self, request: Request, customer_id: str) -> Answer:
         """What is known of the customer."""
         return Answer(customer_json(find_customer(brand_of(request), path_id(customer_id, "customerId"))))

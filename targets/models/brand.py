@@ -74,6 +74,9 @@ class ApiUser(models.Model):
         help_text="How much he may ask for in a minute; 0: without limit. Empty: as for everybody.",
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    reads_primary_until = models.DateTimeField(
+        null=True, editable=False, help_text="He has changed something: until then he is not answered from a replica."
+    )
 
     class Meta:
         verbose_name = "API user"

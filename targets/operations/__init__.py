@@ -5,7 +5,13 @@ from targets.operations.answers import (
     forget_answers,
     purge_answers,
 )
-from targets.operations.api_users import SecretMade, add_api_user, revoke_former_secret, rotate_secret
+from targets.operations.api_users import (
+    SecretMade,
+    add_api_user,
+    keep_on_primary,
+    revoke_former_secret,
+    rotate_secret,
+)
 from targets.operations.brands import BrandMade, create_brand
 from targets.operations.clients import ClientMade, create_api_client, purge_tokens, revoke_api_client
 from targets.operations.customers import MOST_CUSTOMERS, CustomerData, put_customer, put_customers
@@ -60,6 +66,7 @@ __all__ = [
     "create_brand",
     "create_target_group",
     "forget_answers",
+    "keep_on_primary",
     "purge_answers",
     "purge_tokens",
     "put_customer",

@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from targets.access import Role, access_group
 from targets.credentials import digest, generate_secret, password_to_send
@@ -129,3 +130,9 @@ def _locked(username: str) -> ApiUser:
             f"{username!r} sends a password of his own: it is changed with manage.py changepassword, and at once."
         )
     return api_user
+
+
+def keep_on_primary(*, api_user_id: int, until: datetime) -> None:
+    """Until then nothing that he reads comes from a replica. Never shortens it."""
+    unless_longer = Q(reads_primary_until=None) | Q(reads_primary_until__lt=until)
+    ApiUser.objects.filter(unless_longer, pk=api_user_id).update(reads_primary_until=until)
