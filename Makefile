@@ -8,11 +8,11 @@ WORKERS ?= 2
 
 export PORT
 
-.PHONY: help demo test run soak bench check lock clean
+.PHONY: help demo test run soak bench cluster-test check lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
 
 # One stamp file for all that is installed; it is made again when a list of requirements changes.
 INSTALLED := $(VENV)/.installed$(if $(DATABASE_URL),,-embedded)
@@ -48,6 +48,9 @@ soak: $(INSTALLED) .env ## the long random runs: 5,000 fresh histories, 2,000 ro
 
 bench: $(INSTALLED) .env ## figures: what a call and a close cost; written to docs/benchmarks.md
 	@$(BIN)/python -m pytest -s -m benchmark -p no:randomly -p no:xdist --timeout 1200 tests/benchmarks
+
+cluster-test: $(INSTALLED) .env ## primary, replica, PgBouncer, two web nodes, HAProxy; some are lost under load
+	@$(BIN)/python -m pytest -s -m cluster -p no:randomly -p no:xdist tests/cluster
 
 check: $(INSTALLED) .env ## format, lint, types, missing migrations, deploy check, OpenAPI, known vulnerabilities
 	$(BIN)/ruff format --check .
