@@ -7,17 +7,21 @@ now, and how far the replica has replayed it. Times are those of this process al
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from math import inf
 from threading import Lock
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections, transaction
 from django.db.models import Model
+from django.utils import timezone
+
+Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +36,10 @@ WRITTEN = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"
 REPLAYED = "SELECT (pg_last_wal_replay_lsn() - '0/0')::bigint"
 
 FAILURES = (OperationalError, InterfaceError)
+STATEMENT_TIMEOUT = "57014"  # the primary would take as long
+RECOVERY_CONFLICT = "40001"  # what was being read has been vacuumed on the primary: no fault of the replica
+
+WHO_MAY = ("apiuser", "staffbrand")  # models that say who may do what: what is taken from somebody, he has not at once
 
 _reads_replica: ContextVar[bool] = ContextVar("reads_replica", default=False)
 
@@ -52,7 +60,7 @@ class Router:
     """
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
-        is_ours = model._meta.app_label in APPS
+        is_ours = model._meta.app_label in APPS and model._meta.model_name not in WHO_MAY
         is_free = _reads_replica.get() and not transaction.get_connection(DEFAULT_DB_ALIAS).in_atomic_block
         return REPLICA if is_free and is_ours else DEFAULT_DB_ALIAS
 
@@ -112,3 +120,26 @@ def position(alias: str, statement: str) -> int:
 
 
 closeness = Closeness()
+
+
+def read_behind(work: Callable[[], Result], *, reads_primary_until: datetime | None) -> Result:
+    """What `work`, which only reads, returns: from the replica, if there is one that is close behind.
+
+    From the primary, as ever, for somebody who has changed something and therefore reads the primary until then. What
+    the replica fails to do the primary does; so `work` may run twice.
+    """
+    if REPLICA not in settings.DATABASES:
+        return work()
+    reads_primary = reads_primary_until is not None and timezone.now() < reads_primary_until
+    if reads_primary or not closeness.is_close():
+        return work()
+    try:
+        with reading_replica():
+            return work()
+    except FAILURES as error:
+        code = getattr(error.__cause__, "pgcode", None)
+        if code == STATEMENT_TIMEOUT:
+            raise
+        if code != RECOVERY_CONFLICT:
+            closeness.is_away(error)
+    return work()

@@ -1,7 +1,7 @@
 """What the admin pages of all apps are made of: read-only rows, and lists that stay quick over millions of them."""
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -10,9 +10,12 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 from targets.brand_limits import brands_of, of_brands_of
 from targets.queries import customers_known_as
+from targets.recent_writes import noted_in
+from targets.replica import read_behind
 
 MOST_COUNTED = 10_000
 
@@ -131,7 +134,17 @@ admin.FieldListFilter.register(lambda field: bool(field.remote_field), RelatedRo
 
 
 class ReadOnlyAdmin(ConsoleAdmin):
-    """What has happened, or what only an operation may change."""
+    """What has happened, or what only an operation may change. Its list may be read on a replica, a little behind."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        listed = partial(self._rendered_list, request, extra_context)
+        if request.method != "GET":  # an action
+            return listed()
+        return read_behind(listed, reads_primary_until=noted_in(request.session))
+
+    def _rendered_list(self, request: HttpRequest, extra_context: dict[str, Any] | None) -> HttpResponse:
+        response = super().changelist_view(request, extra_context)
+        return response.render() if isinstance(response, TemplateResponse) else response
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

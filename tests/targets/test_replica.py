@@ -4,15 +4,17 @@ import copy
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.db import InternalError, OperationalError, connection, connections, transaction
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from enrollments.models import Receipt
 from targets import recent_writes, replica
-from targets.models import ApiUser, Customer, StoredAnswer
+from targets.models import ApiUser, Customer, StaffBrand, StoredAnswer
 from tests.conftest import basic, new_site
 from tests.factories import SECRET, ApiUserFactory
 from tests.idempotency import tell
@@ -265,6 +267,57 @@ def test_what_was_read_on_the_replica_is_written_on_the_primary(abc):
 def test_stand_in_takes_no_writes(abc):
     with pytest.raises(InternalError, match="read-only transaction"):
         Customer.objects.using("replica").update(first_name="Ada")
+
+
+@pytest.fixture
+def staff(abc):
+    """`staff(name)`: a member of staff of the brand who may see and change everything, signed in."""
+    brand = abc.site.brand
+
+    def sign_in(name):
+        user = User.objects.create(username=name, is_staff=True)
+        user.user_permissions.set(Permission.objects.all())
+        StaffBrand.objects.create(user=user, brand=brand)
+        client = Client()
+        client.force_login(user)
+        return client
+
+    yield sign_in
+    User.objects.filter(is_staff=True).delete()
+
+
+def test_lists_of_what_has_happened_are_read_on_the_replica_but_who_may_see_them_is_not(staff):
+    sam = staff("sam")
+
+    with CaptureQueriesContext(connection) as primary, CaptureQueriesContext(connections["replica"]) as second:
+        response = sam.get("/admin/enrollments/receipt/")
+
+    assert (response.status_code, response.content.count(b"field-enrolment")) == (200, Receipt.objects.count())
+    assert not any("enrollments_" in each["sql"] for each in primary)
+    assert any("enrollments_receipt" in each["sql"] for each in second)
+    assert not any("staffbrand" in each["sql"] or "auth_" in each["sql"] for each in second)
+
+
+def test_staff_who_changed_something_read_lists_on_the_primary(staff):
+    sam, kim = staff("sam"), staff("kim")
+
+    changed = sam.post("/admin/targets/customer/add/", {"brand": Customer.objects.first().brand_id, "customer_id": 5})
+    asked = []
+    for each in (sam, kim):
+        with CaptureQueriesContext(connections["replica"]) as second:
+            each.get("/admin/rewards/grant/")
+        asked.append(len(second) > 0)
+
+    assert (changed.status_code, Customer.objects.filter(customer_id=5).count()) == (302, 1)
+    assert asked == [False, True]
+    Customer.objects.filter(customer_id=5).delete()
+
+
+def test_list_that_the_replica_fails_to_show_is_shown_from_the_primary(staff):
+    with fails_with("40001"):
+        response = staff("sam").get("/admin/enrollments/receipt/")
+
+    assert (response.status_code, response.content.count(b"field-enrolment")) == (200, Receipt.objects.count())
 
 
 def test_without_a_replica_nothing_is_routed(settings):
