@@ -31,8 +31,9 @@ class RecentWritesMiddleware:
 def note(request: HttpRequest) -> None:
     authorization = getattr(request, "auth", None)  # Django REST framework leaves it there
     if authorization is None:
-        if SESSION_KEY in request.session:
-            note_in_session(request.session, at=timezone.now())
+        session = getattr(request, "session", None)  # calls of the API have none: config.page_middleware
+        if session is not None and SESSION_KEY in session:
+            note_in_session(session, at=timezone.now())
         return
     try:
         recent_writes.note(authorization.api_user, at=timezone.now())

@@ -2,7 +2,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import connection
+from django.db import connections, router
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Lower
 
@@ -114,9 +114,10 @@ def find_target_and_customer(
 ) -> tuple[Target, Customer]:
     """As `find_target` and then `find_customer`, by one statement; what they raise, in this order."""
     if all(0 < each <= LARGEST_ID for each in (target_group_id, target_id, customer_id)):
-        with connection.cursor() as cursor:
+        using = router.db_for_read(Target)
+        with connections[using].cursor() as cursor:
             cursor.execute(FIND_ENROLMENT, [brand.pk, target_group_id, target_id, customer_id])
-            row = Row(cursor.fetchone())
+            row = Row(cursor.fetchone(), using)
         group, target, customer = row.take(TargetGroup), row.take(Target), row.take(Customer)
         is_active = target is not None and target.is_active and group.is_active
         if target is not None and customer is not None and (is_active or include_inactive):

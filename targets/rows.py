@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Model
 
 Names = tuple[str, ...] | None  # of columns; None: all
@@ -36,10 +36,11 @@ def columns_of(row: str, model: type[Model], names: Names = None) -> str:
 
 
 class Row:
-    """The columns of a row, taken from left to right, in the order in which they were selected."""
+    """The columns of a row, taken from left to right, in the order in which they were selected, `using` a database."""
 
-    def __init__(self, values: Sequence[Any]) -> None:
+    def __init__(self, values: Sequence[Any], using: str = DEFAULT_DB_ALIAS) -> None:
         self._values = values
+        self._using = using
         self._taken = 0
 
     def __iter__(self) -> Iterator[Any]:
@@ -55,4 +56,4 @@ class Row:
             return None
         for place, convert, expression in _converters(model, names):
             values[place] = convert(values[place], expression, connection)
-        return model.from_db("default", attributes, values)
+        return model.from_db(self._using, attributes, values)

@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 from enrollments.models import Receipt
 from targets import recent_writes, replica
 from targets.models import ApiUser, Customer, StaffBrand, StoredAnswer
+from targets.operations import create_api_client
 from tests.conftest import basic, new_site
 from tests.factories import SECRET, ApiUserFactory
 from tests.idempotency import tell
@@ -169,6 +170,16 @@ def test_write_is_noted_for_twice_the_lag_at_least_and_not_every_time(abc, monke
         )
 
     assert [each.total_seconds() for each in noted] == [15, 15, 15, 21, 21]
+
+
+def test_call_of_nobody_that_is_known_is_not_noted(abc):
+    created = create_api_client(username=abc.site.username, brand_name=None, group_name=None)
+    named = {"key": created.client_id, "secret": created.secret}
+
+    response = APIClient(raise_request_exception=False).post("/v3/oauth/token/generate", named, format="json")
+
+    assert response.status_code == 200
+    assert ApiUser.objects.exclude(reads_primary_until=None).count() == 0
 
 
 def test_refused_call_is_not_noted(abc):
