@@ -47,6 +47,7 @@ soak: $(INSTALLED) .env ## the long random runs: 5,000 fresh histories, 2,000 ro
 	@RACE_ROUNDS=2000 $(BIN)/python -m pytest -v -n auto --dist worksteal --soak tests/properties tests/concurrency tests/contract
 
 bench: $(INSTALLED) .env ## figures: what a call and a close cost; written to docs/benchmarks.md
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	@$(BIN)/python -m pytest -s -m benchmark -p no:randomly -p no:xdist --timeout 1200 tests/benchmarks
 
 cluster-test: $(INSTALLED) .env ## primary, replica, PgBouncer, two web nodes, HAProxy; some are lost under load
@@ -62,7 +63,7 @@ check: $(INSTALLED) .env ## format, lint, types, missing migrations, deploy chec
 	$(BIN)/python -m tests.dependency_audit
 
 lock: $(INSTALLED) ## pin the requirements anew
-	@for list in requirements requirements-dev requirements-embedded; do \
+	@for list in requirements requirements-dev requirements-embedded requirements-bench; do \
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url $$list.in -o $$list.txt || exit 1; done
 
 clean: ## remove what was installed and built (not .data, the database)
