@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
+from math import isnan
 from pathlib import Path
 
 from tests.benchmarks import floor, load, processor_time
@@ -17,8 +18,8 @@ from tests.conftest import basic
 from tests.serving import Serving
 
 WARM_UP = 1.0  # seconds
-FIRST_GUESS = 12_000  # unenrolments a second, more than anybody does, before he has tried
-SPARE = 1.5  # times as many customers as he did in a second
+FIRST_GUESS = 4_000  # customers a second, before anybody has tried
+SPARE = 1.5  # times as many customers as were asked a second before; pgbench asks all that there are
 ASKED_AGAIN = 2_000  # customers, by calls that change nothing
 COLUMNS = {
     "p50": "p50 ms",
@@ -49,14 +50,15 @@ class Comparison:
     crowd: Crowd
     credentials: Credentials
     measured: dict[tuple[str, int], list[Measured]] = field(default_factory=lambda: defaultdict(list))
-    rates: dict[str, float] = field(default_factory=dict)
+    rates: dict[tuple[str, int], float] = field(default_factory=dict)  # a second
     changes: int = 0  # unenrolments answered
 
     def run(self, *, seconds: float, rounds: int) -> None:
         with tempfile.TemporaryDirectory() as logs, all_served(self.contenders, Path(logs)) as servers:
             token = token_of(servers, self.credentials)
-            for each in self.contenders:
-                self.measure(each, servers, token, max(self.connections), WARM_UP)
+            for connections in self.connections:
+                for each in self.contenders:
+                    self.measure(each, servers, token, connections, WARM_UP)
             self.crowd.analyze()
             for number in range(rounds):
                 for connections in self.connections:
@@ -69,8 +71,8 @@ class Comparison:
         self, contender: Contender, servers: dict[str, Serving], token: str, connections: int, seconds: float
     ) -> Measured:
         server = servers.get(contender.server)
-        guess = self.rates.get(contender.name, FIRST_GUESS)
-        customers = int(seconds * SPARE * guess) if contender.changes else ASKED_AGAIN
+        rate = self.rates.get((contender.name, connections), FIRST_GUESS)
+        customers = int(seconds * rate * (SPARE if server else 1)) if contender.changes else ASKED_AGAIN
         first = self.crowd.enrol(customers + connections)
         web, database = processor_time.of_server(server), processor_time.of_database()
         loaded = self.load(contender, server, token, connections, seconds, range(first, first + customers))
@@ -79,7 +81,7 @@ class Comparison:
         if loaded.statuses != {"200": answers}:
             raise AssertionError(f"{contender.name} answered {loaded.statuses}")
         self.changes += answers if contender.changes else 0
-        self.rates[contender.name] = max(self.rates.get(contender.name, 0), answers / loaded.seconds)
+        self.rates[contender.name, connections] = answers / loaded.seconds
         percentiles = statistics.quantiles(loaded.milliseconds, n=100)
         return Measured(
             a_second=answers / loaded.seconds,
@@ -100,7 +102,7 @@ class Comparison:
         customers: range,
     ) -> Load:
         if server is None:
-            return floor.run(self.crowd, first=customers.start, connections=connections, seconds=seconds)
+            return floor.run(self.crowd, first=customers.start, customers=len(customers), connections=connections)
         shown = self.credentials.basic() if contender.scheme == "Basic" else f"Bearer {token}"
         return load.run(
             Job(
@@ -127,7 +129,7 @@ class Comparison:
         for connections in self.connections:
             for each in self.contenders:
                 numbers = [f"{self.median(each.name, connections, 'a_second'):,.0f}"]
-                numbers += [f"{self.median(each.name, connections, name):.2f}" for name in COLUMNS]
+                numbers += [written(self.median(each.name, connections, name)) for name in COLUMNS]
                 for peer in peers:
                     ratio = f"{self.ratio(each.name, peer.name, connections):.2f}"
                     numbers.append(ratio if each.changes else "")
@@ -138,6 +140,10 @@ class Comparison:
         """The median of the ratios of each round: both had the machine in the same state."""
         pairs = zip(self.measured[name, connections], self.measured[other, connections], strict=True)
         return statistics.median(one.a_second / two.a_second for one, two in pairs)
+
+
+def written(number: float) -> str:
+    return "" if isnan(number) else f"{number:.2f}"
 
 
 def token_of(servers: dict[str, Serving], credentials: Credentials) -> str:

@@ -6,7 +6,6 @@ from django.db import connection, transaction
 
 from tests.factories import BrandFactory, make_programme
 
-ENROLLED_BEFORE = timedelta(days=1)
 STATEMENTS = (
     """
     INSERT INTO targets_customer (
@@ -47,16 +46,17 @@ STATEMENTS = (
 class Crowd:
     """Customers 1, 2, ... of a brand that lives in real time, all in the running first cycle of one milestone."""
 
-    def __init__(self, *, cycles: int = 5) -> None:
+    def __init__(self, **details: object) -> None:
         self.brand = BrandFactory()
-        starts_at = datetime.now(UTC) - 2 * ENROLLED_BEFORE
-        self.target = make_programme(brand=self.brand, cycles=cycles, starts_at=starts_at)
+        self.enrolled_at = datetime.now(UTC) - timedelta(days=1)
+        starts_at = self.enrolled_at - timedelta(days=1)
+        self.target = make_programme(brand=self.brand, starts_at=starts_at, **details)
         self.customers = 0
 
     def enrol(self, count: int) -> int:
         """Register and enrol so many more, each with a balance of 1 of 3; the number of the first of them."""
         first, self.customers = self.customers + 1, self.customers + count
-        numbers = {"first": first, "last": self.customers, "at": datetime.now(UTC) - ENROLLED_BEFORE}
+        numbers = {"first": first, "last": self.customers, "at": self.enrolled_at}
         with transaction.atomic(), connection.cursor() as cursor:
             for statement in STATEMENTS:
                 cursor.execute(statement, {"brand": self.brand.pk, "target": self.target.pk, **numbers})

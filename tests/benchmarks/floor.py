@@ -52,7 +52,6 @@ UPDATE enrollments_participation SET changed_at = effective_at FROM receipt
 COMMIT;
 """
 ANSWERED = re.compile(r"number of transactions actually processed: (\d+)")
-FAILED = re.compile(r"number of failed transactions: (\d+)")
 A_SECOND = re.compile(r"tps = ([0-9.]+)")
 
 
@@ -62,8 +61,8 @@ def pgbench() -> str | None:
     return max(installed, default=None, key=lambda path: int(Path(path).parts[4])) or shutil.which("pgbench")
 
 
-def run(crowd: Crowd, *, first: int, connections: int, seconds: float) -> Load:
-    """Unenrol one customer after the other, from number `first` on."""
+def run(crowd: Crowd, *, first: int, customers: int, connections: int) -> Load:
+    """Unenrol so many customers, or a few less, from number `first` on."""
     program = pgbench()
     assert program
     at = connection.get_connection_params()
@@ -90,7 +89,8 @@ def run(crowd: Crowd, *, first: int, connections: int, seconds: float) -> Load:
         done = subprocess.run(
             [
                 *(program, "--no-vacuum", "--protocol=prepared", f"--client={connections}", "--jobs=1"),
-                *(f"--time={max(1, round(seconds))}", "--log", f"--log-prefix={directory}/log", f"--file={script}"),
+                *(f"--transactions={customers // connections}", "--log"),
+                *(f"--log-prefix={directory}/log", f"--file={script}"),
                 *(f"--define={name}={value}" for name, value in variables.items()),
             ],
             env=os.environ | environment,
@@ -102,4 +102,4 @@ def run(crowd: Crowd, *, first: int, connections: int, seconds: float) -> Load:
         lines = [line for log in Path(directory).glob("log.*") for line in log.read_text().splitlines()]
     statuses = Counter({"200": int(ANSWERED.findall(done.stdout)[0])})
     milliseconds = sorted(int(line.split()[2]) / 1000 for line in lines)
-    return Load(statuses["200"] / float(A_SECOND.findall(done.stdout)[0]), dict(statuses), milliseconds, ran_out=False)
+    return Load(statuses["200"] / float(A_SECOND.findall(done.stdout)[0]), dict(statuses), milliseconds, ran_out=True)

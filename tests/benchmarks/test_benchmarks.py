@@ -367,13 +367,13 @@ def achieve(brand, target, count, *, first):
     )
 
 
-def publish(title, rows):
-    """Print the table, and put it into its section of the report."""
+def publish(title, rows, note=""):
+    """Print the table, and put it into its section of the report, below the note."""
     table = Table(*rows[0], title=title)
     for row in rows[1:]:
         table.add_row(*row)
     Console(stderr=True).print(table)
-    lines = [f"## {title}", "", *markdown(rows), "", *environment(), ""]
+    lines = [f"## {title}", "", *([note, ""] if note else []), *markdown(rows), "", *environment(), ""]
     sections = REPORT.read_text().split("\n## ") if REPORT.exists() else ["# Benchmarks\n\nWritten by `make bench`.\n"]
     kept = [section for section in sections[1:] if not section.startswith(f"{title}\n")]
     REPORT.write_text("\n## ".join([sections[0], *sorted([*kept, "\n".join(lines)[3:]])]))
