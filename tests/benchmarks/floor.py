@@ -102,4 +102,4 @@ def run(crowd: Crowd, *, first: int, customers: int, connections: int) -> Load:
         lines = [line for log in Path(directory).glob("log.*") for line in log.read_text().splitlines()]
     statuses = Counter({"200": int(ANSWERED.findall(done.stdout)[0])})
     milliseconds = sorted(int(line.split()[2]) / 1000 for line in lines)
-    return Load(statuses["200"] / float(A_SECOND.findall(done.stdout)[0]), dict(statuses), milliseconds, ran_out=True)
+    return Load(statuses["200"] / float(A_SECOND.findall(done.stdout)[0]), dict(statuses), milliseconds)

@@ -38,12 +38,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Load:
-    """`milliseconds` of each answer, sorted; how often which status. `ran_out`: customers ended before the time did."""
+    """`milliseconds` of each answer, sorted; how often which status."""
 
     seconds: float
     statuses: dict[str, int]
     milliseconds: list[float]
-    ran_out: bool
 
 
 def run(job: Job) -> Load:
@@ -146,7 +145,7 @@ async def load(job: Job) -> Load:
     async with asyncio.timeout(job.seconds + TOO_LONG):
         await asyncio.gather(*(each.done for each in connections))
     seconds = time.perf_counter() - start
-    return Load(seconds, dict(statuses), sorted(milliseconds), ran_out=requests.ran_out())
+    return Load(seconds, dict(statuses), sorted(milliseconds))
 
 
 if __name__ == "__main__":
