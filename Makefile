@@ -5,10 +5,12 @@ PORT   ?= 8000
 VENV   := .venv
 BIN    := $(VENV)/bin
 WORKERS ?= 2
+STAYS  ?= 100000
+CUSTOMERS ?= 10000
 
 export PORT
 
-.PHONY: help demo test run soak bench cluster-test check lock clean
+.PHONY: help demo test run soak bench load cluster-test check lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -52,6 +54,10 @@ bench: $(INSTALLED) .env ## figures: what a call and a close cost; written to do
 
 cluster-test: $(INSTALLED) .env ## primary, replica, PgBouncer, two web nodes, HAProxy; some are lost under load
 	@$(BIN)/python -m pytest -s -m cluster -p no:randomly -p no:xdist tests/cluster
+
+load: $(INSTALLED) .env ## fill the database with a large brand: make load STAYS=1000000 CUSTOMERS=100000
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python -m tests.benchmarks.loading --stays $(STAYS) --customers $(CUSTOMERS) $(LOAD)
 
 check: $(INSTALLED) .env ## format, lint, types, missing migrations, deploy check, OpenAPI, known vulnerabilities
 	$(BIN)/ruff format --check .
