@@ -11,6 +11,9 @@ from targets.feeds import Snapshot, TransactionId
 from targets.models import Brand, Customer, Target
 from targets.models.programme import MAX_CYCLES
 
+# Every table here grows without bound, so a foreign key has no index of its own (`db_index=False`) where another index
+# begins with it: tests/plans/test_indexes.py.
+
 # Longer than any calendar: one participation's cycles and the next one's never meet in one number line.
 CYCLES_APART = 4096
 
@@ -21,8 +24,8 @@ SUM_DIGITS = 30
 class Participation(models.Model):
     """One customer in one target, made by the first enrolment. This is the row that is locked."""
 
-    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="participations")
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+", db_index=False)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="participations", db_index=False)
     target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="participations")
     run_number = models.PositiveSmallIntegerField(default=1, help_text="The current run.")
     first_enrolled_at = models.DateTimeField()
@@ -78,7 +81,7 @@ class Participation(models.Model):
 class Run(models.Model):
     """The count a streak is on. Milestones stay in run 1."""
 
-    participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="runs")
+    participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="runs", db_index=False)
     number = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField()
 
@@ -100,7 +103,7 @@ class Stay(models.Model):
     In a calendar of his own `leaves_at` is that end, as soon as it is known.
     """
 
-    participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="stays")
+    participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="stays", db_index=False)
     run_number = models.PositiveSmallIntegerField()
     first_cycle = models.PositiveSmallIntegerField()
     end_cycle = models.PositiveSmallIntegerField(null=True, blank=True)
@@ -183,7 +186,7 @@ class Stay(models.Model):
 class Progress(models.Model):
     """What a customer has reached in one cycle of one run: adjustment plus everything counted."""
 
-    participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="progress")
+    participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="progress", db_index=False)
     run_number = models.PositiveSmallIntegerField()
     cycle_number = models.PositiveSmallIntegerField()
     value = models.DecimalField(max_digits=SUM_DIGITS, decimal_places=3, default=0)
@@ -214,8 +217,8 @@ class Progress(models.Model):
 class Activity(models.Model):
     """An event of a customer, stored once with what became of it. Its (brand, event id) is remembered for ever."""
 
-    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="activities")
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+", db_index=False)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="activities", db_index=False)
     event_id = models.CharField(max_length=200)
     event_name = models.CharField(max_length=100)
     occurred_at = models.DateTimeField()
@@ -251,7 +254,7 @@ class Activity(models.Model):
 class ActivityOutcome(models.Model):
     """What one activity did in one participation: counted in a cycle, or why not."""
 
-    activity = models.ForeignKey(Activity, on_delete=models.PROTECT, related_name="outcomes")
+    activity = models.ForeignKey(Activity, on_delete=models.PROTECT, related_name="outcomes", db_index=False)
     participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="outcomes")
     run_number = models.PositiveSmallIntegerField(null=True, blank=True)
     cycle_number = models.PositiveSmallIntegerField(null=True, blank=True)
@@ -304,8 +307,8 @@ class Receipt(models.Model):
     same for 5 and for 100 cycles. A row is only ever added.
     """
 
-    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+")
-    participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="receipts")
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+", db_index=False)
+    participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="receipts", db_index=False)
     stay = models.ForeignKey(Stay, on_delete=models.PROTECT, related_name="receipts")
     kind = models.CharField(max_length=20, choices=ReceiptKind.choices)
     undoes = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by")

@@ -12,7 +12,7 @@ class Customer(models.Model):
     recognised by whoever sends it again, but not read (docs/privacy.md).
     """
 
-    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="customers")
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="customers", db_index=False)
     customer_id = models.BigIntegerField(
         null=True, help_text="The brand's number for this customer; empty once he is erased."
     )

@@ -18,7 +18,7 @@ class StoredAnswer(models.Model):
     somebody who was erased. Bodies are bounded by the limits of the calls; PostgreSQL compresses long ones itself.
     """
 
-    api_user = models.ForeignKey(ApiUser, on_delete=models.CASCADE, related_name="+")
+    api_user = models.ForeignKey(ApiUser, on_delete=models.CASCADE, related_name="+", db_index=False)
     key_digest = models.CharField(max_length=64)
     fingerprint = models.CharField(max_length=64, help_text="Digest of method, path, query and body.")
     status = models.PositiveSmallIntegerField(null=True, help_text="The HTTP status.")

@@ -1,7 +1,7 @@
 """A brand with a row of every kind, whose every text bears one word: so that it is seen wherever it should not be."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,7 @@ from targets.operations import create_api_client
 from tests.enrollments.admin_scene import ACT, NOW, enrolled, programme, seen, signed_in, staff, unenrol_page
 from tests.enrollments.test_admin_editing import filled_in, page_of
 from tests.enrollments.test_admin_rewarding import VOUCHER, opened
-from tests.factories import START, ApiUserFactory, BrandFactory, freeze
+from tests.factories import ApiUserFactory, BrandFactory, freeze
 from tests.rewards.defining_scene import press, sent_by, typed
 
 NUMBER = 423_789_336  # of the customer whom everybody looks for
@@ -84,7 +84,7 @@ class Story:
 
     @cached_property
     def registering(self) -> dict[str, Any]:
-        return {"brand": self.brand.pk, "customer_id": 815}
+        return {"brand": self.brand.pk, "customer_id": 815_000_000}
 
 
 def story_of(word: str) -> Story:
@@ -96,13 +96,19 @@ def story_of(word: str) -> Story:
     leaving, left, _ = enrolled(milestone), enrolled(milestone, achieved=True), enrolled(streak, achieved=True)
     unenroll(customer=left.customer, target=milestone, at=NOW, reason=word, **ACT)
     unenroll(customer=leaving.customer, target=milestone, at=NOW, effective="endOfCycle", reason=word, **ACT)
-    edit = ProgrammeEdit(
-        cycles={5: CycleEdit(ends_at=START + timedelta(days=151))},
-        targets={milestone.pk: TargetEdit(values={5: Decimal(2)})},
-    )
-    edit_programme(target_group=milestone.target_group, edit=edit, at=NOW, **ACT)
-    freeze(streak.target_group)
+    with_history(milestone, streak, at=NOW)
     till = ApiUserFactory(brand=brand, user__username=f"{word}-till").user.username
     create_api_client(username=till, brand_name=None, group_name=None)
     Group.objects.get_or_create(name="Night shift")
     return Story(brand, milestone, open_, leaving)
+
+
+def with_history(milestone: Target, streak: Target, *, at: datetime) -> None:
+    """Rows of those kinds that only editing and freezing make: the last cycle ends a day later."""
+    last = milestone.target_group.cycles.latest("number")
+    edit = ProgrammeEdit(
+        cycles={last.number: CycleEdit(ends_at=last.bounds[1] + timedelta(days=1))},
+        targets={milestone.pk: TargetEdit(values={last.number: Decimal(2)})},
+    )
+    edit_programme(target_group=milestone.target_group, edit=edit, at=at, **ACT)
+    freeze(streak.target_group)

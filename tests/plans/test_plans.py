@@ -1,0 +1,183 @@
+"""Every request, in a database in which reading all of a table would be noticed: each statement reads a few rows.
+
+Not by a scan of a growing table, and not by one of an index from end to end: docs/scaling.md says what is counted.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import pytest
+import simplejson
+from django.contrib.auth.models import Permission
+from django.core.management import call_command
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.urls import reverse
+
+from targets.admin import lists
+from tests.config.token_scene import token_of
+from tests.conftest import SECRET, basic
+from tests.enrollments.admin_scene import signed_in, staff
+from tests.isolation.admin_pages import MODELS, PAGES, VARIANTS, Opens, list_queries
+from tests.isolation.calls import ROWS, TARGET, Call, Row, all_calls
+from tests.isolation.story import Story
+from tests.isolation.test_admin_matrix import asked
+from tests.plans.crowd import SIZES, Crowd, gather
+from tests.plans.reading import Read, watched_and_undone
+
+pytestmark = pytest.mark.django_db
+
+# More than any page shows or counts, and less than what the brand, any programme or any period here has.
+MOST_READ = 600
+MOST_COUNTED = 200
+
+# What may read as much as one programme has, by its index, but not more: what staff do to a programme now and then (an
+# index on `changed_at` would cost every leave and activity the writing of all other indexes of its enrolment), and
+# lists of the admin narrowed to a programme, which are newest first by a number of their own.
+OF_A_PROGRAMME = re.compile(r"^targets_targetgroup_(active|edit|reward) |_changelist .*[?]group=")
+MOST_OF_A_PROGRAMME = 4 * SIZES.stays // SIZES.programmes
+# Users are made one by one, by superusers.
+FEW = "auth_user_changelist"
+
+# What differs from the isolation matrix: an activity that counts, the clock as it stands, and a page so short that the
+# planner would not rather read all grants here: there are only 10,000.
+PURCHASE = {"eventId": "new", "eventName": "purchase-3"}
+OWN_ROWS = ROWS | {
+    ("activities", "post"): Row(
+        lambda ids: [PURCHASE | {"customerId": ids["customer_id"], "occurredAt": ids["now"]}],
+    ),
+    ("receipts", "get"): Row(query=lambda ids: {"after": ids["receipt_cursor"], "limit": 20}),
+    ("clock", "put"): Row(lambda ids: {"now": ids["now"]}),
+}
+CALLS = [call for call in all_calls() if call.path.startswith("v3/")]
+
+
+@pytest.fixture(scope="module")
+def crowd(django_db_setup, django_db_blocker) -> Iterator[Crowd]:
+    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lists, "MOST_COUNTED", MOST_COUNTED)
+        yield gather()
+        call_command("flush", verbosity=0, interactive=False)
+
+
+@pytest.fixture(params=["auto", "force_generic_plan"])
+def plans(request, db) -> Iterator[None]:
+    """Inside functions: as planned for the values of the first calls, and as kept by a session for all later ones."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET plan_cache_mode = {request.param}")
+        yield
+        cursor.execute("RESET plan_cache_mode")
+
+
+def too_much(read: list[Read], *, what: str = "") -> list[Read]:
+    """What is read by scans of growing tables, or by indexes but more than is shown or changed."""
+    by_index = MOST_OF_A_PROGRAMME if OF_A_PROGRAMME.search(what) else MOST_READ
+    return [each for each in read if each.scanned > MOST_COUNTED + 1 or each.by_index > by_index]
+
+
+def told(read: list[Read]) -> str:
+    return "\n".join(f"{each.rows} rows of {each.table} ({each.scans} scans): {each.statement[:600]}" for each in read)
+
+
+def called(client: Client, call: Call, ids: dict[str, Any], **headers: str) -> tuple[int, list[Read]]:
+    row = OWN_ROWS[call.key]
+    path = "/" + re.sub(r"<str:(\w+)>", lambda found: str(ids[found[1]]), call.path)
+    query = "?" + urlencode(row.query(ids)) if row.query else ""
+    body = simplejson.dumps(row.body(ids)) if row.body else ""
+    with watched_and_undone() as read:
+        response = client.generic(call.method.upper(), path + query, body, "application/json", headers=headers)
+    return response.status_code, read
+
+
+def with_every_credential(crowd: Crowd) -> Iterator[dict[str, str]]:
+    yield {"Authorization": basic("Large-till", SECRET)}
+    yield {"Authorization": basic("Large-till", SECRET), "Idempotency-Key": "4711"}
+    yield {"Authorization": f"Bearer {token_of(crowd.credentials)}"}
+
+
+@pytest.mark.parametrize("call", [pytest.param(each, id=f"{each.method.upper()} /{each.path}") for each in CALLS])
+def test_every_call_reads_a_few_rows(call, crowd, plans):
+    for headers in with_every_credential(crowd):
+        status, read = called(Client(), call, crowd.ids, **headers)
+
+        assert status == OWN_ROWS[call.key].status
+        assert sum(each.rows for each in read) > 0  # it was counted: who calls, at least
+        assert not too_much(read), told(too_much(read))
+
+
+class Asked(NamedTuple):
+    name: str
+    client: Client
+    method: str
+    address: str
+    data: dict[str, Any]
+    status: int
+
+
+def chiefs_requests(story: Story) -> Iterator[Asked]:
+    """Each page of the admin, looked at and sent if that is another thing, by who may do everything in every brand."""
+    for name, page in (PAGES | VARIANTS).items():
+        for method, request in (("get", page.get), ("post", page.post)):
+            is_another = method == "get" or request is not page.get
+            if is_another and request.needs != Opens.TO_NOBODY and not name.endswith("_redirect"):
+                client = Client() if request.needs == Opens.TO_ANYBODY else story.chief
+                data = page.post.data(story) if method == "post" else {}
+                yield Asked(name, client, method, page.address(story), data, request.got)
+
+
+def lists_of(story: Story, client: Client, models: Iterable[type[Model]]) -> Iterator[Asked]:
+    """Each list, searched and filtered."""
+    for model in models:
+        name = f"{model._meta.app_label}_{model._meta.model_name}_changelist"
+        address = reverse(f"admin:{name}")
+        one_of_each = {each.partition("=")[0]: each for each in list_queries(model, story)}
+        for query in one_of_each.values():
+            yield Asked(name, client, "get", f"{address}?{query}", {}, 200)
+
+
+def test_every_page_of_the_admin_reads_a_few_rows(crowd):
+    story, small = replace(crowd.story), replace(crowd.small)  # who was signed in before is not any more
+    everything = [
+        f"{app}.{code}" for app, code in Permission.objects.values_list("content_type__app_label", "codename")
+    ]
+    limited = signed_in(staff(*everything, brands=[small.brand]))
+    shown = [model for model, rows in MODELS.items() if rows.see != Opens.TO_SUPERUSERS]
+    requests = [*chiefs_requests(story), *lists_of(story, story.chief, MODELS), *lists_of(small, limited, shown)]
+
+    found, statuses = [], []
+    for each in requests:
+        with watched_and_undone() as read:
+            answer = asked(each.client, each.method, each.address, each.data)
+        statuses.append((each, answer.status_code))
+        what = f"{each.name} {each.address}"
+        found += [f"{what}: {told([one])}" for one in too_much(read, what=what) if each.name != FEW]
+
+    assert [(each, got) for each, got in statuses if each.status != got] == []
+    assert not found, "\n\n".join(found)
+
+
+TEETH = {
+    "customer_unique_in_brand": ("targets_customer", "v3/customers/<str:customer_id>", "get"),
+    "participation_unique": ("enrollments_participation", f"v3/{TARGET}/unEnroll", "post"),
+    "progress_unique": ("enrollments_progress", f"v3/{TARGET}/unEnroll", "post"),
+    "receipt_feed": ("enrollments_receipt", "v3/receipts", "get"),
+}
+
+
+@pytest.mark.parametrize("index", TEETH)
+def test_call_that_has_lost_its_index_is_noticed(index, crowd):
+    """Also one that is asked for inside a function only: `lock_leaving` looks the participation up."""
+    table, path, method = TEETH[index]
+    call = next(each for each in CALLS if (each.path, each.method) == (path, method))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM pg_constraint WHERE conname = %s", [index])
+        drop = f"ALTER TABLE {table} DROP CONSTRAINT {index}" if cursor.rowcount else f"DROP INDEX {index}"
+        cursor.execute(drop)
+
+    _, read = called(Client(), call, crowd.ids, Authorization=basic("Large-till", SECRET))
+
+    assert table in {each.table for each in too_much(read)}
