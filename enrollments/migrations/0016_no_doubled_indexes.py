@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('enrollments', '0015_lock_leaving'),
-        ('targets', '0024_no_doubled_indexes'),
+        ('targets', '0026_no_doubled_indexes'),
     ]
 
     operations = [

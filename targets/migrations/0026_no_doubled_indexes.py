@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('targets', '0023_find_caller'),
+        ('targets', '0025_reads_primary_until'),
     ]
 
     operations = [
