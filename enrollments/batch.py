@@ -1,9 +1,9 @@
-"""Unenrolling many customers, each in a transaction of his own, each with an outcome."""
+"""Unenrolling many customers, set by set, each with an outcome."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from typing import Any
 from uuid import UUID
 
 from django.db import OperationalError, transaction
@@ -11,13 +11,20 @@ from django.db import OperationalError, transaction
 from enrollments.enums import Effective, LeaveOutcome, ReceiptKind, Source
 from enrollments.foreseen import Foreseen, what_changed
 from enrollments.models import Receipt
-from enrollments.operations import unenroll
+from enrollments.operations import LeftTogether, unenroll, unenroll_together
+from enrollments.operations.closing import never
+from enrollments.operations.leaving import PROGRAMME_OVER, not_enrolled
 from enrollments.receipts import forfeited_period
 from targets.clock import run_at_now
-from targets.errors import CycleNotFound, NotEnrolled, StaleInstant, TargetGroupNotFound, TargetNotFound
+from targets.errors import CycleNotFound, DomainError, NotEnrolled, StaleInstant, TargetGroupNotFound, TargetNotFound
 from targets.models import Brand, Customer, Target
 
-CUSTOMERS_AT_ONCE = 1_000  # loaded in one statement
+CUSTOMERS_AT_ONCE = 10_000  # unenrolled in one transaction: less than a second
+LOADED_AT_ONCE = 1_000  # in one statement, where each is unenrolled for himself
+MOST_TIMEOUTS = 3  # of a chunk
+
+UNKNOWN = "This brand has no such customer."
+REPEATED = "The leave had been scheduled before: nothing changed."
 
 # What needs nothing more to be done: running a batch twice is success.
 DONE = frozenset(
@@ -29,15 +36,24 @@ DONE = frozenset(
 class Left:
     """What became of one customer. `forfeited` names the period whose reward he lost, `message` says why not.
 
-    `left_at` is when he left, if he had left already. An erased customer has no `customer_id`.
+    `left_at` is when he left, if he had left already. `facts`: what his leave means (`Foreseen`). `receipt` is there
+    where he was unenrolled for himself. An erased customer has no `customer_id`.
     """
 
     customer_id: int | None
     outcome: LeaveOutcome
-    receipt: Receipt | None = None
+    receipt_id: int | None = None
     forfeited: str | None = None
     message: str = ""
     left_at: datetime | None = None
+    facts: str = ""
+    has_timed_out: bool = False
+    receipt: Receipt | None = None
+
+    @property
+    def is_written(self) -> bool:
+        """Whether there is a new receipt."""
+        return self.receipt_id is not None and not self.message
 
 
 @dataclass(frozen=True)
@@ -55,26 +71,120 @@ class Batch:
     dry_run: bool = False
     even_if_inactive: bool = False
 
+    @property
+    def customers_at_once(self) -> int:
+        return LOADED_AT_ONCE if self.target.target_group.has_own_calendars else CUSTOMERS_AT_ONCE
 
-def leave_each(batch: Batch, customer_ids: Sequence[int]) -> Iterator[Left]:
+
+def leave_each(
+    batch: Batch,
+    customer_ids: Sequence[int],
+    *,
+    foreseen: Mapping[int, Foreseen | None] | None = None,
+    is_to_stop: Callable[[], bool] = never,
+) -> Iterator[Left]:
     """Unenrol each customer and yield what became of him, in the order given.
 
-    What is not consumed is not done; what was yielded is committed. With `dry_run` nothing is written.
+    What is not consumed is not done; what was yielded is committed. With `dry_run` nothing is written. With `foreseen`
+    each is unenrolled as by `leave_as_foreseen`. `is_to_stop` is asked between chunks.
     """
-    seen: set[int] = set()
-    remaining = iter(customer_ids)
-    while chunk := list(islice(remaining, CUSTOMERS_AT_ONCE)):
-        customers = {
-            each.customer_id: each for each in Customer.objects.filter(brand=batch.brand, customer_id__in=chunk)
-        }
-        for customer_id in chunk:
-            if customer_id in seen:
-                yield Left(customer_id, LeaveOutcome.DUPLICATE_IN_REQUEST)
-            elif customer_id not in customers:
-                yield Left(customer_id, LeaveOutcome.UNKNOWN_CUSTOMER, message="This brand has no such customer.")
-            else:
-                yield leave(batch, customers[customer_id])
-            seen.add(customer_id)
+    repeated = repeated_positions(customer_ids)
+    at_once = batch.customers_at_once
+    for start in range(0, len(customer_ids), at_once):
+        if is_to_stop():
+            return
+        chunk = customer_ids[start : start + at_once]
+        first = [number for position, number in enumerate(chunk, start) if position not in repeated]
+        if batch.target.target_group.has_own_calendars:
+            lefts = _one_by_one(batch, first, foreseen)
+        else:
+            lefts = iter(_together(batch, first, foreseen))
+        for position, number in enumerate(chunk, start):
+            yield Left(number, LeaveOutcome.DUPLICATE_IN_REQUEST) if position in repeated else next(lefts)
+
+
+def repeated_positions(customer_ids: Sequence[int], at_once: int = 250_000) -> set[int]:
+    """Where somebody is named again. Looks at a share of the numbers at a time, so that memory holds `at_once` only."""
+    repeated = set()
+    shares = len(customer_ids) // at_once + 1
+    for share in range(shares):
+        seen: set[int] = set()
+        for position, number in enumerate(customer_ids):
+            if number % shares == share:
+                if number in seen:
+                    repeated.add(position)
+                seen.add(number)
+    return repeated
+
+
+def _together(batch: Batch, numbers: list[int], foreseen: Mapping[int, Foreseen | None] | None) -> list[Left]:
+    """A chunk, in one transaction; committed when this returns.
+
+    Whoever was locked is waited for afterwards, when nobody waits for us: first one of them, then all others are tried
+    once more together, since mostly one and the same transaction has locked them all.
+    """
+    lefts: dict[int | None, Left] = {}
+    waiting = _try_together(batch, numbers, foreseen, lefts)
+    if waiting:
+        lefts[waiting[0]] = next(_one_by_one(batch, waiting[:1], foreseen))
+        waiting = _try_together(batch, waiting[1:], foreseen, lefts)
+    for left in _one_by_one(batch, waiting, foreseen):
+        lefts[left.customer_id] = left
+    return [lefts[number] for number in numbers]
+
+
+def _try_together(
+    batch: Batch, numbers: list[int], foreseen: Mapping[int, Foreseen | None] | None, lefts: dict[int | None, Left]
+) -> list[int]:
+    """Put what became of each into `lefts`, and answer those of whom nothing can be said yet."""
+    if not numbers:
+        return []
+    try:
+        told = run_at_now(
+            batch.brand,
+            lambda at: unenroll_together(customer_ids=numbers, foreseen=foreseen, **_details(batch, at)),
+        )
+    except (DomainError, OperationalError):  # closed or frozen meanwhile, or too slow: each is to be told for himself
+        return numbers
+    lefts |= {
+        number: _left_together(batch, number, each, foreseen)
+        for number, each in told.items()
+        if each.outcome != LeaveOutcome.TRY_AGAIN
+    }
+    return [number for number in numbers if number not in lefts]
+
+
+def _left_together(
+    batch: Batch, number: int, told: LeftTogether, foreseen: Mapping[int, Foreseen | None] | None
+) -> Left:
+    message = REPEATED if told.is_repeated else ""
+    if told.outcome in (LeaveOutcome.ALREADY_LEFT, LeaveOutcome.NEVER_ENROLLED):
+        message = not_enrolled(number, batch.target, told.left_at).message
+    elif told.outcome == LeaveOutcome.UNKNOWN_CUSTOMER:
+        message = UNKNOWN
+    elif told.outcome == LeaveOutcome.PERIOD_OVER:
+        message = PROGRAMME_OVER
+    elif told.outcome == LeaveOutcome.CHANGED and foreseen is not None:
+        message = str(Outdated(what_changed(foreseen.get(number), Foreseen.of_facts(told.facts))))
+    return Left(number, told.outcome, told.receipt_id, told.forfeited, message, told.left_at, told.facts)
+
+
+def _one_by_one(batch: Batch, numbers: Sequence[int], foreseen: Mapping[int, Foreseen | None] | None) -> Iterator[Left]:
+    """Each in a transaction of his own, with all the time that a lock may take."""
+    customers = {each.customer_id: each for each in Customer.objects.filter(brand=batch.brand, customer_id__in=numbers)}
+    timeouts = 0
+    for number in numbers:
+        customer = customers.get(number)
+        if customer is None:
+            left = Left(number, LeaveOutcome.UNKNOWN_CUSTOMER, message=UNKNOWN)
+        elif timeouts == MOST_TIMEOUTS:
+            left = Left(number, LeaveOutcome.TRY_AGAIN, message="Others took too long.")
+        elif foreseen is None:
+            left = leave(batch, customer)
+        else:
+            left = leave_as_foreseen(batch, customer, foreseen.get(number))
+        timeouts += left.has_timed_out
+        yield left
 
 
 def leave(batch: Batch, customer: Customer) -> Left:
@@ -108,19 +218,23 @@ class Outdated(Exception):
 
 
 def _unenroll(batch: Batch, customer: Customer, at: datetime) -> Receipt:
-    return unenroll(
-        customer=customer,
-        target=batch.target,
-        at=at,
-        by=batch.by,
-        source=batch.source,
-        reason=batch.reason,
-        request_id=batch.request_id,
-        effective=batch.effective,
-        batch_id=batch.batch_id,
-        dry_run=batch.dry_run,
-        even_if_inactive=batch.even_if_inactive,
-    )
+    return unenroll(customer=customer, **_details(batch, at))
+
+
+def _details(batch: Batch, at: datetime) -> dict[str, Any]:
+    """What `unenroll` and `unenroll_together` take both."""
+    return {
+        "target": batch.target,
+        "at": at,
+        "by": batch.by,
+        "source": batch.source,
+        "reason": batch.reason,
+        "request_id": batch.request_id,
+        "effective": batch.effective,
+        "batch_id": batch.batch_id,
+        "dry_run": batch.dry_run,
+        "even_if_inactive": batch.even_if_inactive,
+    }
 
 
 def _outcome(batch: Batch, customer: Customer, operation: Callable[[datetime], Receipt]) -> Left:
@@ -138,14 +252,17 @@ def _outcome(batch: Batch, customer: Customer, operation: Callable[[datetime], R
     except StaleInstant as refusal:
         return Left(customer.customer_id, LeaveOutcome.TRY_AGAIN, message=refusal.message)
     except OperationalError as error:  # a lock or statement time-out: the others go on
-        return Left(customer.customer_id, LeaveOutcome.TRY_AGAIN, message=str(error).strip())
+        return Left(customer.customer_id, LeaveOutcome.TRY_AGAIN, message=str(error).strip(), has_timed_out=True)
     scheduled = receipt.kind == ReceiptKind.LEAVE_SCHEDULED
+    is_repeated = _is_repeated(batch, receipt)
     return Left(
         customer.customer_id,
         LeaveOutcome.SCHEDULED if scheduled else LeaveOutcome.UNENROLLED,
-        receipt,
+        receipt.pk,
         forfeited=forfeited_period(receipt),
-        message="The leave had been scheduled before: nothing changed." if _is_repeated(batch, receipt) else "",
+        message=REPEATED if is_repeated else "",
+        facts="" if is_repeated else str(Foreseen.of(receipt)),
+        receipt=receipt,
     )
 
 

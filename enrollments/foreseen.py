@@ -25,7 +25,14 @@ class Foreseen:
     @classmethod
     def of(cls, receipt: Receipt) -> "Foreseen":
         """Of a receipt, saved or a preview."""
-        return cls(**{each.name: _text(getattr(receipt, _column(each.name))) for each in fields(cls)})
+        return cls(
+            **{each.name: _text(getattr(receipt, column)) for each, column in zip(fields(cls), FACTS, strict=True)}
+        )
+
+    @classmethod
+    def of_facts(cls, text: str) -> "Foreseen":
+        """Of what `str` has written, or the database."""
+        return cls(*text.split("."))
 
     @classmethod
     def read(cls, text: str) -> "Foreseen | None":
@@ -37,8 +44,8 @@ class Foreseen:
         return ".".join(asdict(self).values())
 
 
-def _column(name: str) -> str:
-    return "stay_id" if name == "stay" else name
+# The facts as columns of a receipt, in this order.
+FACTS = tuple("stay_id" if each.name == "stay" else each.name for each in fields(Foreseen))
 
 
 def _text(value: object) -> str:

@@ -7,6 +7,7 @@ from enrollments.operations.enrolling_newcomers import Newcomer, enroll_newcomer
 from enrollments.operations.erasing import Erasure, erase_customer
 from enrollments.operations.freezing import set_group_active, set_target_active
 from enrollments.operations.leaving import cancel_leave, unenroll
+from enrollments.operations.leaving_together import LeftTogether, unenroll_together
 from enrollments.operations.rewarding import change_reward, preview_reward, promised
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Edited",
     "Ended",
     "Erasure",
+    "LeftTogether",
     "Newcomer",
     "OwnClosed",
     "Recorded",
@@ -35,4 +37,5 @@ __all__ = [
     "set_group_active",
     "set_target_active",
     "unenroll",
+    "unenroll_together",
 ]

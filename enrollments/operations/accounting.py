@@ -6,9 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from enrollments.enums import Source
-from enrollments.models import Participation, Stay
+from enrollments.models import Participation, Receipt, Stay
 from targets.callers import current_caller
 from targets.models import Cycle
+
+MADE_BY_DATABASE = ("id", "transaction_id", "snapshot")
+WRITTEN = [field for field in Receipt._meta.concrete_fields if field.name not in MADE_BY_DATABASE]
 
 
 @dataclass(frozen=True)

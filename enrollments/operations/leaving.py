@@ -8,11 +8,13 @@ from django.db import connection, transaction
 from enrollments.decisions import Leave, decide_leave
 from enrollments.enums import Effective, ReceiptKind, Source, Verdict
 from enrollments.models import Participation, Receipt, Stay
-from enrollments.operations.accounting import Origin, account_fields
+from enrollments.operations.accounting import MADE_BY_DATABASE, WRITTEN, Origin, account_fields
 from enrollments.queries import scheduled_end
 from enrollments.situation import lock_situation
 from targets.errors import CycleNotFound, NotEnrolled
 from targets.models import Customer, Target
+
+PROGRAMME_OVER = "Target period not found: the last period is over, nothing is left to leave."
 
 
 def unenroll(
@@ -41,11 +43,12 @@ def unenroll(
         found = lock_situation(customer, target, at, even_if_inactive=even_if_inactive)
         participation, stay, cycle, state = found.participation, found.stay, found.cycle, found.state
         if participation is None or stay is None or not found.is_current:
-            raise _not_enrolled(customer, target, stay)
+            left_at = None if stay is None else _left_at(stay, target)
+            raise not_enrolled(customer.customer_id, target, left_at)
         if effective == Effective.END_OF_CYCLE and stay.leave_receipt is not None:
             return stay.leave_receipt
         if cycle is None or state is None:
-            raise CycleNotFound("Target period not found: the last period is over, nothing is left to leave.")
+            raise CycleNotFound(PROGRAMME_OVER)
 
         leave = decide_leave(
             at=at,
@@ -79,8 +82,6 @@ def unenroll(
         return receipt
 
 
-MADE_BY_DATABASE = ("id", "transaction_id", "snapshot")
-WRITTEN = [field for field in Receipt._meta.concrete_fields if field.name not in MADE_BY_DATABASE]
 STORE = f"""
 WITH written AS (
   INSERT INTO enrollments_receipt ({", ".join(str(field.column) for field in WRITTEN)})
@@ -150,10 +151,13 @@ def cancel_leave(
         return receipt
 
 
-def _not_enrolled(customer: Customer, target: Target, stay: Stay | None) -> NotEnrolled:
+def not_enrolled(customer_id: int | None, target: Target, left_at: datetime | None) -> NotEnrolled:
     """The message says which: never, or when he left."""
-    who = f"Customer {customer.customer_id} is not enrolled in target {target.pk}"
-    if stay is None:
+    who = f"Customer {customer_id} is not enrolled in target {target.pk}"
+    if left_at is None:
         return NotEnrolled(f"{who}: he never was.")
-    left_at = stay.left_at if stay.leaves_after is None else scheduled_end(stay, target)
     return NotEnrolled(f"{who}: he left at {left_at:%Y-%m-%dT%H:%M:%S%z}.", left_at=left_at)
+
+
+def _left_at(stay: Stay, target: Target) -> datetime | None:
+    return stay.left_at if stay.leaves_after is None else scheduled_end(stay, target)

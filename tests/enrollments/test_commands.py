@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import signal
 import sys
 from datetime import timedelta
 from io import StringIO
@@ -11,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 from enrollments.enums import Source
 from enrollments.models import Receipt, Stay
-from enrollments.operations import ActivityData, enroll, record_activity, unenroll
+from enrollments.operations import ActivityData, enroll, record_activity, unenroll, unenroll_together
 from targets.enums import Allocation
 from targets.models import Target, TargetGroup
 from tests.factories import START, BrandFactory, CustomerFactory, freeze, make_programme
@@ -219,21 +221,44 @@ def test_unknown_target_is_named(target, customers):
 
 
 def test_interrupted_run_reports_what_is_done_and_goes_on_when_run_again(target, customers, monkeypatch):
-    calls = iter([unenroll])
-
     def interrupted(**details):
-        try:
-            return next(calls)(**details)
-        except StopIteration:
-            raise KeyboardInterrupt from None
+        os.kill(os.getpid(), signal.SIGINT)
+        return unenroll_together(**details)
 
     with monkeypatch.context() as patch:
-        patch.setattr("enrollments.batch.unenroll", interrupted)
+        patch.setattr("enrollments.batch.CUSTOMERS_AT_ONCE", 1)
+        patch.setattr("enrollments.batch.unenroll_together", interrupted)
         code, out = run(target, "--customer", "1", "2")
     again = run(target, "--customer", "1", "2", "--format=json")
 
     assert (code, out) == (130, "Interrupted after 1 of 2. Run it again: who has left stays left.")
     assert json.loads(again[1])["totals"] == {"unenrolled": 1, "already_left": 1}
+
+
+def test_chunks_are_reported_in_the_order_of_the_file(target, customers, monkeypatch):
+    monkeypatch.setattr("enrollments.batch.CUSTOMERS_AT_ONCE", 2)
+
+    code, out = run(target, "--customer", "5", "2", "4", "1", "2", "--format=csv")
+
+    rows = list(csv.DictReader(StringIO(out)))
+    assert code == 1
+    assert [(each["customerId"], each["outcome"]) for each in rows] == [
+        ("5", "unknown_customer"),
+        ("2", "unenrolled"),
+        ("4", "never_enrolled"),
+        ("1", "unenrolled"),
+        ("2", "duplicate_in_request"),
+    ]
+
+
+def test_table_of_many_shows_the_first_and_counts_all(target, customers, monkeypatch):
+    monkeypatch.setattr("enrollments.management.leaving_report.MOST_ROWS", 1)
+
+    _, out = run(target, "--customer", "1", "2", "4")
+
+    text = " ".join(out.split())
+    assert "2 more are not shown: --format csv shows all. Customers: 3. Unenrolled: 2, was never enrolled: 1." in text
+    assert "c1" not in text
 
 
 def test_byte_order_mark_of_a_spreadsheet_is_no_heading(target, customers, monkeypatch):

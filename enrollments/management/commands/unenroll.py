@@ -2,11 +2,10 @@
 
 import csv
 import getpass
-import json
 import re
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO, cast
 from uuid import uuid4
@@ -15,11 +14,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rest_framework import serializers
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Column, Table
-from rich.text import Text
 
-from enrollments.batch import DONE, Batch, Left, leave_each
-from enrollments.enums import Effective, LeaveOutcome, Source
+from enrollments.batch import Batch, Left, leave_each
+from enrollments.closing_job import Stop
+from enrollments.enums import Effective, Source
+from enrollments.management.leaving_report import REPORTS
 from targets.errors import DomainError
 from targets.fields import ReasonField, TextField
 from targets.models import Target
@@ -28,7 +27,6 @@ from targets.queries import LARGEST_ID, find_target
 ID = re.compile(r"[0-9]{1,19}")
 BYTE_ORDER_MARK = "\ufeff"  # spreadsheets write one at the beginning of a file
 UNUSABLE = 2  # exit code: nothing was tried
-FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet computes
 INTERRUPTED = 130  # as shells say for Ctrl-C
 
 
@@ -70,20 +68,17 @@ class Command(BaseCommand):
             dry_run=options["dry_run"],
             even_if_inactive=options["include_inactive"],
         )
-        done: list[Left] = []
-        is_interrupted = False
-        try:
-            for left in with_progress(leave_each(batch, customer_ids), len(customer_ids)):
-                done.append(left)  # noqa: PERF402 - what was done counts when this is interrupted
-        except KeyboardInterrupt:
-            is_interrupted = True
-        REPORTS[options["format"]](done, batch, cast("TextIO", self.stdout))
-        if is_interrupted:
+        report = REPORTS[options["format"]](batch, cast("TextIO", self.stdout))
+        with Stop() as stop:
+            for left in with_progress(leave_each(batch, customer_ids, is_to_stop=lambda: stop.is_asked), customer_ids):
+                report.add(left)
+        report.end()
+        if report.count < len(customer_ids):
             raise CommandError(
-                f"Interrupted after {len(done)} of {len(customer_ids)}. Run it again: who has left stays left.",
+                f"Interrupted after {report.count} of {len(customer_ids)}. Run it again: who has left stays left.",
                 returncode=INTERRUPTED,
             )
-        if any(left.outcome not in DONE for left in done):
+        if not report.is_all_done:
             sys.exit(1)
 
     def find_target(self, options: dict[str, Any]) -> Target:
@@ -108,7 +103,7 @@ def refuse_text(text: str, option: str, field: TextField) -> None:
         raise CommandError(f"{option}: {' '.join(map(str, error.detail))}", returncode=UNUSABLE) from None
 
 
-def read_customer_ids(options: dict[str, Any]) -> list[int]:
+def read_customer_ids(options: dict[str, Any]) -> Sequence[int]:
     """All ids, before anything is done. Raises `CommandError` naming the line at fault."""
     if options["customer"]:
         return [customer_id(text, "--customer") for text in options["customer"]]
@@ -122,9 +117,9 @@ def read_customer_ids(options: dict[str, Any]) -> list[int]:
         raise CommandError(f"Cannot read {source}: {error}. Nothing was done.", returncode=UNUSABLE) from None
 
 
-def ids_in(file: TextIO, name: str) -> list[int]:
-    """First columns; a first line without a digit is a heading, empty lines are passed over."""
-    ids = []
+def ids_in(file: TextIO, name: str) -> Sequence[int]:
+    """First columns; a first line without a digit is a heading, empty lines are passed over. Eight bytes for each."""
+    ids = array("q")
     for number, row in enumerate(csv.reader(file), 1):
         text = row[0].removeprefix(BYTE_ORDER_MARK).strip() if row else ""
         is_heading = number == 1 and not any(character.isdigit() for character in text)
@@ -144,82 +139,9 @@ def customer_id(text: str, where: str) -> int:
     return int(text)
 
 
-def with_progress(lefts: Iterator[Left], total: int) -> Iterator[Left]:
+def with_progress(lefts: Iterator[Left], customer_ids: Sequence[int]) -> Iterator[Left]:
     """A bar on a terminal (standard error), nothing elsewhere."""
     console = Console(stderr=True)
     columns = (TextColumn("Unenrolling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        yield from progress.track(lefts, total=total)
-
-
-def totals(done: list[Left]) -> dict[str, int]:
-    counts = Counter(left.outcome.value for left in done)
-    return {outcome: counts[outcome] for outcome in LeaveOutcome.values if counts[outcome]}
-
-
-def as_table(done: list[Left], batch: Batch, out: TextIO) -> None:
-    # Text, and no markup anywhere: names may have brackets.
-    title = f"{batch.target} ({batch.brand})" + (", dry run: nothing was written" if batch.dry_run else "")
-    why = Column("Why", overflow="fold")
-    table = Table("Customer", "Outcome", "Receipt", "Forfeited", why, title=Text(title))
-    for left in done:
-        table.add_row(
-            str(left.customer_id),
-            left.outcome.label,
-            receipt_id(left) or "",
-            Text(left.forfeited or ""),
-            Text(left.message),
-            style="" if left.outcome in DONE else "red",
-        )
-    console = Console(file=out)
-    console.print(table)
-    counts = ", ".join(f"{LeaveOutcome(outcome).label.lower()}: {count}" for outcome, count in totals(done).items())
-    console.print(f"Customers: {len(done)}. {counts.capitalize()}.")
-    if batch_id := batch_written(done, batch):
-        console.print(f"Batch {batch_id}")
-
-
-def as_json(done: list[Left], batch: Batch, out: TextIO) -> None:
-    report = {
-        "batchId": batch_written(done, batch),
-        "dryRun": batch.dry_run,
-        "totals": totals(done),
-        "results": [
-            {
-                "customerId": left.customer_id,
-                "outcome": left.outcome.value,
-                "receiptId": left.receipt.pk if left.receipt else None,
-                "forfeited": [left.forfeited] if left.forfeited else [],
-                "message": left.message or None,
-            }
-            for left in done
-        ],
-    }
-    out.write(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-
-
-def as_csv(done: list[Left], batch: Batch, out: TextIO) -> None:
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["customerId", "outcome", "receiptId", "forfeited", "message"])
-    writer.writerows(
-        [left.customer_id, left.outcome.value, receipt_id(left) or "", as_text(left.forfeited or ""), left.message]
-        for left in done
-    )
-
-
-def as_text(name: str) -> str:
-    """A name that somebody chose, as a cell that no spreadsheet takes for a formula."""
-    return f"'{name}" if name.startswith(FORMULA) else name
-
-
-REPORTS = {"table": as_table, "json": as_json, "csv": as_csv}
-
-
-def receipt_id(left: Left) -> str | None:
-    return str(left.receipt.pk) if left.receipt and left.receipt.pk else None
-
-
-def batch_written(done: list[Left], batch: Batch) -> str | None:
-    """The id by which the new receipts are found, if there is any."""
-    has_receipts = any(left.receipt and left.receipt.batch_id == batch.batch_id for left in done)
-    return str(batch.batch_id) if batch.batch_id and has_receipts else None
+        yield from progress.track(lefts, total=len(customer_ids))
