@@ -18,6 +18,7 @@ from enrollments.receipts import forfeited_period
 from targets.clock import run_at_now
 from targets.errors import CycleNotFound, DomainError, NotEnrolled, StaleInstant, TargetGroupNotFound, TargetNotFound
 from targets.models import Brand, Customer, Target
+from targets.queries import LARGEST_ID
 
 CUSTOMERS_AT_ONCE = 10_000  # unenrolled in one transaction: less than a second
 LOADED_AT_ONCE = 1_000  # in one statement, where each is unenrolled for himself
@@ -94,13 +95,25 @@ def leave_each(
         if is_to_stop():
             return
         chunk = customer_ids[start : start + at_once]
-        first = [number for position, number in enumerate(chunk, start) if position not in repeated]
+        first = [
+            number for position, number in enumerate(chunk, start) if position not in repeated and is_possible(number)
+        ]
         if batch.target.target_group.has_own_calendars:
             lefts = _one_by_one(batch, first, foreseen)
         else:
             lefts = iter(_together(batch, first, foreseen))
         for position, number in enumerate(chunk, start):
-            yield Left(number, LeaveOutcome.DUPLICATE_IN_REQUEST) if position in repeated else next(lefts)
+            if position in repeated:
+                yield Left(number, LeaveOutcome.DUPLICATE_IN_REQUEST)
+            else:
+                yield (
+                    next(lefts) if is_possible(number) else Left(number, LeaveOutcome.UNKNOWN_CUSTOMER, message=UNKNOWN)
+                )
+
+
+def is_possible(number: int) -> bool:
+    """Whether a customer can have it."""
+    return 0 < number <= LARGEST_ID
 
 
 def repeated_positions(customer_ids: Sequence[int], at_once: int = 250_000) -> set[int]:

@@ -1,7 +1,7 @@
 from django.urls import include, path
 
 from enrollments.api.activities import ActivitiesView
-from enrollments.api.bulk import EnrollBulkView
+from enrollments.api.bulk import EnrollBulkView, LeaveBulkView
 from enrollments.api.clock import ClockView
 from enrollments.api.enrolling import TargetEnrollmentViewSet
 from enrollments.api.reading import ReceiptsView, ReceiptView
@@ -10,6 +10,7 @@ from enrollments.urls_published import TARGET
 urlpatterns = [
     path("", include("enrollments.urls_published")),
     path(f"{TARGET}/enroll/bulk", EnrollBulkView.as_view()),
+    path(f"{TARGET}/unEnroll/bulk", LeaveBulkView.as_view()),
     path(f"{TARGET}/enrollments/<str:customer_id>", TargetEnrollmentViewSet.as_view({"get": "standing"})),
     path("activities", ActivitiesView.as_view()),
     path("clock", ClockView.as_view()),

@@ -31,7 +31,7 @@ class Operation(NamedTuple):
 OPERATIONS = {
     "enrollments.enroll": Operation("Enrol customers, one or many", admin=False),
     "enrollments.unenroll": Operation("Unenrol one customer"),
-    "enrollments.bulk_unenroll": Operation("Unenrol one customer or many at once", api=False),
+    "enrollments.bulk_unenroll": Operation("Unenrol one customer or many at once"),
     "enrollments.cancel_leave": Operation("Cancel a scheduled leave"),
     "enrollments.record_activity": Operation("Record activity", admin=False),
     "enrollments.set_clock": Operation("Read and set the clock of a sandbox", admin=False),

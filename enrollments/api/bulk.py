@@ -1,4 +1,4 @@
-"""Many enrolments in one call."""
+"""Many enrolments, or many leaves, in one call."""
 
 from collections import Counter
 from typing import Any
@@ -11,9 +11,10 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from enrollments.api.rendering import notices
-from enrollments.api.schema import EnrollBulkAnswer
+from enrollments.api.schema import EnrollBulkAnswer, LeaveBulkAnswer
 from enrollments.api.serializers import EnrollSerializer
-from enrollments.enums import Source
+from enrollments.batch import CUSTOMERS_AT_ONCE, Batch, Left, leave_each
+from enrollments.enums import Effective, Source
 from enrollments.joining import MOST_RECORDS, JoinBatch, Joined, JoinRecord, join_all
 from enrollments.receipts import warnings_of
 from targets.answers import Answer
@@ -21,7 +22,7 @@ from targets.api.idempotency import idempotent
 from targets.api.requests import body_of, brand_of, request_id_of, validated
 from targets.api.weighing import SET_BASED, weighs
 from targets.errors import ErrorCode
-from targets.fields import StrictSerializer, path_id
+from targets.fields import ChoiceField, CustomerIdField, FlagField, ReasonField, StrictSerializer, path_id
 from targets.queries import find_target
 
 
@@ -91,6 +92,76 @@ class EnrollBulkView(APIView):
             },
             warnings=notices(list(warnings)),
         )
+
+
+class LeaveBulkSerializer(StrictSerializer):
+    customerIds = serializers.ListField(
+        child=CustomerIdField(), min_length=1, max_length=CUSTOMERS_AT_ONCE, help_text="The customers to unenrol."
+    )
+    reason = ReasonField(required=False, allow_null=True, default="", help_text="Why; kept on each receipt.")
+    effective = ChoiceField(
+        choices=Effective.choices,
+        required=False,
+        allow_null=True,
+        default=Effective.NOW,
+        help_text="At once, or at the end of the running cycle.",
+    )
+    dryRun = FlagField(required=False, default=False, help_text="Say what would happen; write nothing.", example=False)
+
+
+class LeaveBulkView(APIView):
+    """Up to 10,000 customers out of a target."""
+
+    required_permissions = {"post": "enrollments.bulk_unenroll"}
+    refusals = {"post": (ErrorCode.TARGET_GROUP_NOT_FOUND, ErrorCode.TARGET_NOT_FOUND)}
+    max_body_bytes = settings.MAX_BULK_BODY_BYTES
+
+    @extend_schema(
+        operation_id="unEnrollBulk",
+        examples=[
+            OpenApiExample(
+                "Two customers", {"customerIds": [423789336, 2], "reason": "programme ended"}, request_only=True
+            )
+        ],
+        request=LeaveBulkSerializer,
+        responses={200: LeaveBulkAnswer},
+    )
+    @weighs("customerIds", records_per_unit=SET_BASED, most=CUSTOMERS_AT_ONCE)
+    @idempotent
+    def post(self, request: Request, group_id: str, target_id: str) -> Answer:
+        """Unenrol customers, each as `unEnroll` does, and say what became of each."""
+        group, target = path_id(group_id, "targetGroupId"), path_id(target_id, "targetId")
+        asked = validated(LeaveBulkSerializer, body_of(request))
+        brand = brand_of(request)
+        batch = Batch(
+            brand=brand,
+            target=find_target(brand, group, target),
+            by=request.user.get_username(),
+            source=Source.API,
+            reason=asked["reason"] or "",
+            effective=Effective(asked["effective"] or Effective.NOW),
+            request_id=request_id_of(request),
+            batch_id=None if asked["dryRun"] else uuid4(),
+            dry_run=asked["dryRun"],
+        )
+        lefts = list(leave_each(batch, asked["customerIds"]))
+        return Answer(
+            {
+                "batchId": batch.batch_id,
+                "totals": Counter(each.outcome.value for each in lefts),
+                "results": [left_json(each) for each in lefts],
+            }
+        )
+
+
+def left_json(left: Left) -> dict[str, Any]:
+    return {
+        "customerId": left.customer_id,
+        "outcome": left.outcome.value,
+        "receiptId": left.receipt_id,
+        "forfeited": [left.forfeited] if left.forfeited else [],
+        "message": left.message or None,
+    }
 
 
 def joined_json(joined: Joined) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from enrollments.enums import EnrollOutcome, LevelVerdict, NotCounted, ReceiptKind, Source, Verdict
+from enrollments.enums import EnrollOutcome, LeaveOutcome, LevelVerdict, NotCounted, ReceiptKind, Source, Verdict
 from rewards.api.schema import Attribution, GrantAnswer
 from targets.api.shapes import (
     BatchId,
@@ -149,6 +149,29 @@ class EnrollBulkAnswer(serializers.Serializer[Any]):
     batchId = BatchId()
     totals = Object("How often each outcome came up.", {"enrolled": 1}, child=Number("How often.", 1))
     results = JoinedAnswer(many=True, help_text="One for each record, in the same order.")
+
+
+class LeftAnswer(serializers.Serializer[Any]):
+    customerId = NumberOfCustomer()
+    outcome = Word(LeaveOutcome.choices, "What became of the customer.")
+    receiptId = ReceiptId("Id of the receipt; null where there is none.", allow_null=True)
+    forfeited = serializers.ListField(
+        child=RefCode("Name of a period."), help_text="The period whose reward is lost by leaving, if there is one."
+    )
+    message = Text(
+        "Why nothing was changed; null where something was.",
+        "This brand has no such customer.",
+        max_length=2000,
+        allow_null=True,
+    )
+
+
+class LeaveBulkAnswer(serializers.Serializer[Any]):
+    """What became of each customer, in the order in which they were sent."""
+
+    batchId = BatchId(allow_null=True)
+    totals = Object("How often each outcome came up.", {"unenrolled": 1}, child=Number("How often.", 1))
+    results = LeftAnswer(many=True, help_text="One for each customer, in the same order.")
 
 
 class CountedAnswer(serializers.Serializer[Any]):

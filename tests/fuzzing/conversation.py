@@ -123,6 +123,9 @@ class Conversation:
     def enroll_many(self) -> None:
         self.call("enrollBulk", body={"records": [{"customerId": self.customer()} for _ in range(3)]})
 
+    def leave_many(self) -> None:
+        self.call("unEnrollBulk", body={"customerIds": [self.customer() for _ in range(3)]})
+
     def act(self) -> None:
         """Once, or the same twice in one request."""
         activity = {
@@ -257,7 +260,13 @@ class Conversation:
 
 STEPS_TAKEN = (
     *[Conversation.enroll, Conversation.act, Conversation.leave, Conversation.read] * 4,
-    *[Conversation.cancel_leave, Conversation.say_it_again, Conversation.enroll_many, Conversation.register],
+    *[
+        Conversation.cancel_leave,
+        Conversation.say_it_again,
+        Conversation.enroll_many,
+        Conversation.leave_many,
+        Conversation.register,
+    ],
     *[Conversation.let_time_pass, Conversation.found_a_programme],
     *[Conversation.speak_by_the_document, Conversation.speak_against_the_document] * 3,
     *[Conversation.make_no_sense_any_more] * 4,

@@ -96,6 +96,9 @@ ROWS: dict[tuple[str, str], Row] = {
         lambda ids: {"records": [{"customerId": ids["newcomer_id"], "periodName": ids["period_name"]}]},
         foreign={"newcomer_id": PASSED_OVER, "period_name": PASSED_OVER},
     ),
+    (f"{TARGET}/unEnroll/bulk", "post"): Row(
+        lambda ids: {"customerIds": [ids["customer_id"]]}, foreign={"customer_id": PASSED_OVER}
+    ),
     (f"{TARGET}/enrollments/<str:customer_id>", "get"): Row(),
     ("users/<str:customer_id>/targetGroups", "get"): Row(
         query=lambda ids: {"targetRuleId": ids["target_id"], "includeInactive": "true"},

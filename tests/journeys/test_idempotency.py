@@ -36,6 +36,7 @@ BODIES = {
     ("POST", f"{TARGET}/unEnroll/cancel"): [{"customerId": CUSTOMER}],
     ("POST", f"{TARGET}/enroll"): [{"customerId": CUSTOMER}],
     ("POST", f"{TARGET}/enroll/bulk"): {"records": [{"customerId": CUSTOMER}, {"customerId": NOBODY}]},
+    ("POST", f"{TARGET}/unEnroll/bulk"): {"customerIds": [CUSTOMER, NOBODY]},
     ("POST", "activities"): [activity("e1"), activity("e2"), activity("e3", NOBODY)],
     ("PUT", "clock"): {"now": "2026-01-25T00:00:00Z"},
     ("PUT", "customers/<str:customer_id>"): {"firstName": "Ada"},
@@ -66,7 +67,7 @@ def begun(site):
 
 
 def prepare(abc, call):
-    if call[1] in (f"{TARGET}/unEnroll", f"{TARGET}/unEnroll/cancel", "activities"):
+    if call[1] in (f"{TARGET}/unEnroll", f"{TARGET}/unEnroll/bulk", f"{TARGET}/unEnroll/cancel", "activities"):
         abc.enroll()
     if call[1] == f"{TARGET}/unEnroll/cancel":
         abc.unenroll(effective="endOfCycle")
@@ -126,7 +127,7 @@ def test_answer_under_a_key_is_the_one_without(abc, call):
     without = told(abc, call, key=None)
     under_key = told(abc, call)
 
-    if call[1] not in ("targetGroups", f"{TARGET}/enroll/bulk"):
+    if call[1] not in ("targetGroups", f"{TARGET}/enroll/bulk", f"{TARGET}/unEnroll/bulk"):
         assert under_key == without
     assert (under_key.status, under_key.code) == (without.status, without.code)
 

@@ -153,5 +153,5 @@ def test_whoever_leaves_together_leaves_as_he_would_alone(database):
 @pytest.mark.soak
 @pytest.mark.timeout(0)
 def test_whoever_leaves_together_leaves_as_he_would_alone_in_many_more_histories(database):
-    for seed in range(2, 102):
+    for seed in range(2, 14):
         play(seed, CrowdedHistories, phases=(Phase.generate,))
