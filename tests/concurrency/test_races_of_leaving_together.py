@@ -1,11 +1,17 @@
 """Many who are unenrolled together while one of them is changed by somebody else (domain.md 8)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from enrollments.batch import Batch, leave_each
 from enrollments.enums import Source
-from enrollments.models import Stay
+from enrollments.locks import CALENDAR
+from enrollments.models import Participation, Receipt, Stay
 from targets.models import Customer, Target
 from tests.concurrency.racing import FEWER_ROUNDS, ROW_LOCK, UNGUARDED_ROUNDS, Race
 from tests.concurrency.scenes import BEFORE_LEAVING, Outcome, enrolled, leaves, outcome, running_programme
@@ -59,3 +65,76 @@ def test_two_who_unenrol_the_same_many_never_wait_in_a_ring(race: Race) -> None:
     guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_ACCOUNTING, BEFORE_ACCOUNTING))
 
     assert guarded == {frozenset({("already_left", "unenrolled")})}
+
+
+@pytest.fixture
+def impatient(transactional_db: None) -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '50ms'")
+    yield
+    connection.close()  # the next one has the time-out of the settings
+
+
+@contextmanager
+def held_by_another(customers: list[Customer]) -> Iterator[None]:
+    """Somebody else is amid changing these enrolments."""
+    other = connection.copy()
+    try:
+        with transaction_of(other), other.cursor() as cursor:
+            numbers = [each.pk for each in customers]
+            cursor.execute("SELECT FROM enrollments_participation WHERE customer_id = ANY(%s) FOR UPDATE", [numbers])
+            yield
+    finally:
+        other.close()
+
+
+@contextmanager
+def transaction_of(other: BaseDatabaseWrapper) -> Iterator[None]:
+    other.set_autocommit(False)
+    yield
+    other.rollback()
+
+
+def test_customer_who_is_locked_for_long_keeps_nobody_else_from_leaving(impatient: None) -> None:
+    target = running_programme()
+    customers = [enrolled(target) for _ in range(3)]
+    changed_at = Participation.objects.values_list("changed_at", flat=True).get(customer=customers[1])
+
+    with held_by_another(customers[1:2]):
+        outcomes = leave_together(target, customers)()
+
+    assert outcomes == "unenrolled try_again unenrolled"
+    assert Receipt.objects.filter(participation__customer=customers[1]).count() == 1
+    assert Participation.objects.get(customer=customers[1]).changed_at == changed_at
+
+
+def test_many_who_are_locked_for_long_are_not_waited_for_one_after_the_other(
+    impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("enrollments.batch.MOST_TIMEOUTS", 1)
+    target = running_programme()
+    customers = [enrolled(target) for _ in range(4)]
+    batch = Batch(brand=target.brand, target=target, by="test", source=Source.API, batch_id=uuid4())
+
+    with held_by_another(customers[:3]):
+        lefts = list(leave_each(batch, [each.customer_id or 0 for each in customers]))
+
+    assert [left.outcome.value for left in lefts] == ["try_again", "try_again", "try_again", "unenrolled"]
+    assert [left.has_timed_out for left in lefts] == [True, True, False, False]
+    assert lefts[2].message == "Others took too long."
+
+
+def test_calendar_that_is_barred_for_long_is_told_to_each(impatient: None) -> None:
+    target = running_programme()
+    customers = [enrolled(target) for _ in range(2)]
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s, %s)", [CALENDAR, target.target_group_id % 2**31])
+
+        outcomes = leave_together(target, customers)()
+    finally:
+        other.close()
+
+    assert outcomes == "try_again try_again"
+    assert Stay.objects.filter(end_cycle=None).count() == 2

@@ -20,6 +20,7 @@ from enrollments.operations import (
     erase_customer,
     record_activity,
     unenroll,
+    unenroll_together,
 )
 from rewards.enums import RewardKind
 from rewards.models import Grant
@@ -70,6 +71,14 @@ def unenrolment() -> Act:
 def unenrolment_at_the_end_of_the_cycle() -> Act:
     target, customer = a_streak_with_one_cycle_achieved()
     return lambda: unenroll(customer=customer, target=target, at=START + DAY, effective=Effective.END_OF_CYCLE, **ACT)
+
+
+def unenrolment_of_two_together() -> Act:
+    target, customer = a_streak_with_one_cycle_achieved()
+    other = CustomerFactory(brand=target.brand)
+    enroll(customer=other, target=target, at=START, **ACT)
+    numbers = [customer.customer_id, other.customer_id]
+    return lambda: unenroll_together(target=target, customer_ids=numbers, at=START + DAY, **ACT)
 
 
 def leave_cancelled() -> Act:
@@ -147,6 +156,7 @@ OPERATIONS = [
     enrolment_again_with_reset,
     unenrolment,
     unenrolment_at_the_end_of_the_cycle,
+    unenrolment_of_two_together,
     leave_cancelled,
     activity_that_achieves_a_milestone,
     activity_that_reaches_two_levels,
