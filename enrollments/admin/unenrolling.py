@@ -1,6 +1,6 @@
 """Unenrolling by support: one page that says what it would mean, asks why, and does just that (domain.md 5)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -15,13 +15,14 @@ from django.views.decorators.http import require_http_methods
 
 from enrollments.admin.forms import ChangeForm
 from enrollments.admin.states import is_inactive, zoned
-from enrollments.batch import Batch, Left, leave, leave_as_foreseen
+from enrollments.batch import Batch, Left, leave, leave_as_foreseen, leave_each
 from enrollments.enums import Effective, LeaveOutcome, ReceiptKind, Source
 from enrollments.foreseen import Foreseen
 from enrollments.models import Participation
 from enrollments.receipts import Account, accounts
 from rewards.models import Reward
 from targets.admin.lists import ConsoleAdmin
+from targets.models import Target
 from targets.queries import as_id
 
 MOST_AT_ONCE = 500
@@ -77,7 +78,7 @@ class Result:
 
     @property
     def is_done(self) -> bool:
-        return self.left is not None and self.left.receipt is not None and not self.left.message
+        return self.left is not None and self.left.is_written
 
     @property
     def label(self) -> str:
@@ -131,39 +132,27 @@ class Unenrolling(ConsoleAdmin):
         self, request: HttpRequest, seen: dict[int, Foreseen | None], effective: Effective, form: ChangeForm
     ) -> HttpResponse:
         batch_id = uuid4()
-        results = [
-            self.unenroll_one(request, each, seen[each.pk], effective, form, batch_id)
-            for each in self.loaded(request, list(seen))
-        ]
+        participations = self.loaded(request, list(seen))
+        lefts: dict[int, Left] = {}
+        for target, members in by_target(participations).items():
+            asked = [each for each in members if form.cleaned_data["include_inactive"] or not is_inactive(each)]
+            batch = Batch(
+                brand=target.brand,
+                target=target,
+                by=request.user.get_username(),
+                source=Source.ADMIN,
+                reason=form.cleaned_data["reason"],
+                effective=effective,
+                request_id=request.request_id,  # type: ignore[attr-defined]  # set by RequestIdMiddleware
+                batch_id=batch_id,
+                even_if_inactive=form.cleaned_data["include_inactive"],
+            )
+            lefts |= leave_all(batch, asked, seen)
+        results = [result_of(each, lefts.get(each.pk), batch_id) for each in participations]
         if len(results) == 1 and results[0].is_done:
             return self.to_receipt(request, results[0])
         again = [each.participation.pk for each in results if each.is_open]
         return self.preview_page(request, again, effective, form, results)
-
-    def unenroll_one(
-        self,
-        request: HttpRequest,
-        participation: Participation,
-        foreseen: Foreseen | None,
-        effective: Effective,
-        form: ChangeForm,
-        batch_id: UUID,
-    ) -> Result:
-        if is_inactive(participation) and not form.cleaned_data["include_inactive"]:
-            return Result(participation, None, INACTIVE, batch_id)
-        batch = Batch(
-            brand=participation.brand,
-            target=participation.target,
-            by=request.user.get_username(),
-            source=Source.ADMIN,
-            reason=form.cleaned_data["reason"],
-            effective=effective,
-            request_id=request.request_id,  # type: ignore[attr-defined]  # set by RequestIdMiddleware
-            batch_id=batch_id,
-            even_if_inactive=form.cleaned_data["include_inactive"],
-        )
-        left = leave_as_foreseen(batch, participation.customer, foreseen)
-        return Result(participation, left, why(left, participation), batch_id)
 
     def loaded(self, request: HttpRequest, ids: Sequence[int]) -> list[Participation]:
         """Those of his brands; the others are passed over like what does not exist."""
@@ -174,13 +163,12 @@ class Unenrolling(ConsoleAdmin):
         """One customer, done: his receipt says the rest, or his enrolment where the receipt may not be seen."""
         participation, left = result.participation, result.left
         assert left is not None  # noqa: S101 - for the type checker: what is done has an outcome
-        assert left.receipt is not None  # noqa: S101 - and a receipt
         deed = "leaves at the end of the running cycle of" if left.outcome == LeaveOutcome.SCHEDULED else "has left"
         self.message_user(request, f"Customer {participation.customer} {deed} {participation.target}.")
         if left.forfeited:
             self.message_user(request, f"The reward of {left.forfeited} is forfeited.", messages.WARNING)
         if request.user.has_perm("enrollments.view_receipt"):
-            return HttpResponseRedirect(reverse("admin:enrollments_receipt_change", args=[left.receipt.pk]))
+            return HttpResponseRedirect(reverse("admin:enrollments_receipt_change", args=[left.receipt_id]))
         return HttpResponseRedirect(reverse("admin:enrollments_participation_change", args=[participation.pk]))
 
     def preview_page(
@@ -217,6 +205,30 @@ class Unenrolling(ConsoleAdmin):
             "form": form,
         }
         return TemplateResponse(request, "admin/enrollments/unenrol.html", context)
+
+
+def by_target(participations: Sequence[Participation]) -> dict[Target, list[Participation]]:
+    found: dict[Target, list[Participation]] = {}
+    for each in participations:
+        found.setdefault(each.target, []).append(each)
+    return found
+
+
+def leave_all(
+    batch: Batch, participations: Sequence[Participation], seen: Mapping[int, Foreseen | None]
+) -> dict[int, Left]:
+    """What became of each, by enrolment. Who was erased has no number, and is left for himself."""
+    numbered = {each.customer.customer_id: each.pk for each in participations if each.customer.customer_id is not None}
+    foreseen = {number: seen[pk] for number, pk in numbered.items()}
+    lefts = {numbered[left.customer_id or 0]: left for left in leave_each(batch, list(numbered), foreseen=foreseen)}
+    for each in participations:
+        if each.pk not in lefts:
+            lefts[each.pk] = leave_as_foreseen(batch, each.customer, seen[each.pk])
+    return lefts
+
+
+def result_of(participation: Participation, left: Left | None, batch_id: UUID) -> Result:
+    return Result(participation, left, INACTIVE if left is None else why(left, participation), batch_id)
 
 
 def title_of(previews: Sequence[Preview], results: Sequence[Result]) -> str:
