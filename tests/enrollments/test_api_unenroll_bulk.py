@@ -8,8 +8,8 @@ from django.test.utils import CaptureQueriesContext
 
 from enrollments.enums import Effective, Source
 from enrollments.models import Receipt, Stay
-from enrollments.operations import ActivityData, enroll, record_activity, unenroll
-from targets.enums import Allocation, EvaluationType
+from enrollments.operations import ActivityData, enroll, record_activity, unenroll, unenroll_together
+from targets.enums import Allocation, EvaluationType, TrackingType
 from targets.models import Target
 from tests.factories import START, CustomerFactory, freeze, make_programme
 
@@ -165,3 +165,17 @@ def test_one_and_thirty_customers_cost_the_same_statements(site):
         counts.append(len(statements))
 
     assert counts[0] == counts[1]
+
+
+def test_streak_count_is_that_since_the_last_period_missed(site):
+    """Missed, achieved, missed, achieved: the last one only counts."""
+    target = make_programme(brand=site.brand, tracking_type=TrackingType.STREAKS, levels=(2,), target_value=1)
+    enroll(customer=CustomerFactory(brand=site.brand, customer_id=MEMBER), target=target, at=START, **ACT)
+    for day in (35, 95):
+        at = START + day * DAY
+        record_activity(brand=site.brand, activity=ActivityData(f"e{day}", "purchase", MEMBER, at), at=at)
+
+    unenroll_together(target=target, customer_ids=[MEMBER], at=START + 125 * DAY, **ACT)
+
+    receipt = Receipt.objects.get(kind="UNENROLLED")
+    assert (receipt.streak_count, receipt.running_cycle, receipt.running_verdict) == (1, 5, "left")
