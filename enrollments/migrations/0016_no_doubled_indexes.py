@@ -4,6 +4,9 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+DROP = "DROP INDEX enrollments_stay_participation_id_9c52245f"
+CREATE = "CREATE INDEX enrollments_stay_participation_id_9c52245f ON enrollments_stay (participation_id)"
+
 
 class Migration(migrations.Migration):
 
@@ -58,9 +61,15 @@ class Migration(migrations.Migration):
             name='participation',
             field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='enrollments.participation'),
         ),
-        migrations.AlterField(
-            model_name='stay',
-            name='participation',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='stays', to='enrollments.participation'),
+        # By its name: Django would drop every index of just this column, `stay_one_open` too, which is a constraint.
+        migrations.SeparateDatabaseAndState(
+            [migrations.RunSQL(DROP, CREATE)],
+            [
+                migrations.AlterField(
+                    model_name='stay',
+                    name='participation',
+                    field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='stays', to='enrollments.participation'),
+                ),
+            ],
         ),
     ]
