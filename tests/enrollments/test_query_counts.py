@@ -24,7 +24,7 @@ KINDS = {
 
 # BEGIN and COMMIT included. One for who calls and what he may do; target and customer; the locks with all that is
 # decided on; receipt, stay and participation.
-UNENROLL = 7
+UNENROLL = 6
 # An Idempotency-Key: its row, the lock of the customer, the answer; and the operation's own transaction becomes a
 # savepoint, that is two statements more.
 KEY = 5
