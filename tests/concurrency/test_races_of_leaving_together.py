@@ -36,7 +36,7 @@ def test_who_leaves_together_and_alone_leaves_once_and_keeps_nobody_else(race: R
 
     with race.without(ROW_LOCK):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=("", BEFORE_ACCOUNTING), ahead=1)
-    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_LEAVING, BEFORE_ACCOUNTING))
+    guarded = race.rounds(FEWER_ROUNDS // 2, one_round, stops=(BEFORE_LEAVING, BEFORE_ACCOUNTING))
 
     joined, left = ("ENROLLED", "member", 0), ("UNENROLLED", "left", 0)
     both_left = Outcome(
@@ -62,7 +62,7 @@ def test_two_who_unenrol_the_same_many_never_wait_in_a_ring(race: Race) -> None:
         answers = race.run(leave_together(target, customers), leave_together(target, customers))
         return frozenset(tuple(sorted(pair)) for pair in zip(*(str(each).split() for each in answers), strict=True))
 
-    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(BEFORE_ACCOUNTING, BEFORE_ACCOUNTING))
+    guarded = race.rounds(FEWER_ROUNDS // 2, one_round, stops=(BEFORE_ACCOUNTING, BEFORE_ACCOUNTING))
 
     assert guarded == {frozenset({("already_left", "unenrolled")})}
 
