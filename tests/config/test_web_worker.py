@@ -2,11 +2,12 @@
 
 import json
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 
 import pytest
 
-from tests.serving import served
+from tests.serving import served, serving, site
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +50,55 @@ def test_answer_to_a_body_that_was_refused_unread_says_whether_the_connection_go
 
     assert (response.status, response.headers["Connection"]) == (401, connection)
     client.close()
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory):
+    """The port of a server with two threads, which would stay with their clients for ten minutes."""
+    command = [*site(workers=1)[:-1], "--threads", "2", "--worker-class", "tests.config.patient_worker.PatientWorker"]
+    with serving(tmp_path_factory.mktemp("patient") / "log", [*command, "config.wsgi"]) as server:
+        yield server.port
+
+
+def test_thread_that_stays_with_its_client_goes_to_those_who_need_it(patient):
+    clients = [HTTPConnection("127.0.0.1", patient, timeout=30) for _ in range(5)]
+
+    statuses = []
+    for client in [*clients, *reversed(clients), *clients]:  # all keep their connections
+        client.request("GET", "/v3/clock")
+        response = client.getresponse()
+        response.read()
+        statuses.append(response.status)
+
+    assert statuses == [401] * 15
+    for client in clients:
+        client.close()
+
+
+def test_many_who_ask_at_the_same_time_are_all_answered(patient):
+    def ask(times: int) -> list[int]:
+        client = HTTPConnection("127.0.0.1", patient, timeout=30)
+        statuses = []
+        for _ in range(times):
+            client.request("GET", "/v3/clock")
+            response = client.getresponse()
+            response.read()
+            statuses.append(response.status)
+        client.close()
+        return statuses
+
+    with ThreadPoolExecutor(8) as clients:
+        answers = list(clients.map(ask, [30] * 8))
+
+    assert answers == [[401] * 30] * 8
+
+
+def test_requests_sent_in_one_piece_are_all_answered(patient):
+    request = b"GET /v3/clock HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", patient), timeout=30) as client:
+        client.sendall(request * 3)
+        answer = b""
+        while answer.count(b"HTTP/1.1 401 ") < 3:
+            chunk = client.recv(65536)
+            assert chunk
+            answer += chunk
