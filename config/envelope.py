@@ -86,16 +86,19 @@ class AlwaysJSON(DefaultContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
+# Made once: making it takes longer than writing a small answer.
+ENCODER = simplejson.JSONEncoder(
+    use_decimal=True,
+    ensure_ascii=False,
+    allow_nan=False,
+    namedtuple_as_object=False,
+    separators=(",", ":"),
+    default=JSONEncoder().default,
+)
+
+
 def json_bytes(value: Any) -> bytes:
-    return simplejson.dumps(
-        value,
-        use_decimal=True,
-        ensure_ascii=False,
-        allow_nan=False,
-        namedtuple_as_object=False,
-        separators=(",", ":"),
-        default=JSONEncoder().default,
-    ).encode()
+    return ENCODER.encode(value).encode()
 
 
 def failure_bytes(errors: Sequence[Mapping[str, Any]]) -> bytes:

@@ -23,5 +23,6 @@ class HeadersMiddleware:
         response["X-Content-Type-Options"] = "nosniff"
         if API_PATH.match(request.path_info):
             response["Content-Security-Policy"] = NO_PAGE
+            response["X-Frame-Options"] = "DENY"
             response.setdefault("Cache-Control", "no-store")  # who is a customer, and where he stands
         return response

@@ -1,45 +1,43 @@
-"""Middleware that serves pages only: calls of the API go past it, since they have neither sessions nor static files."""
+"""Where middleware that serves pages only begins and ends: calls of the API go past it, since they have neither
+sessions nor messages, static files nor cookies.
+"""
 
-from typing import Any
+from collections.abc import Callable
+from typing import ClassVar
 
-from csp.middleware import CSPMiddleware
-from django.contrib.auth.middleware import AuthenticationMiddleware
-from django.contrib.messages.middleware import MessageMiddleware
-from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from whitenoise.middleware import WhiteNoiseMiddleware  # type: ignore[import-untyped]
 
 from config.middleware import API_PATH
 
+Handler = Callable[[HttpRequest], HttpResponseBase]
 
-class OnPages:
-    """Goes before the middleware whose work it leaves out."""
 
-    get_response: Any
+class EndOfPages:
+    """The last of them. Django makes the last middleware first, so that `BeginOfPages` finds what comes after this."""
+
+    latest: ClassVar[Handler]
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        type(self).latest = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if API_PATH.match(request.path_info):
-            response: HttpResponseBase = self.get_response(request)
-            return response
-        return super().__call__(request)  # type: ignore[misc]  # of the middleware behind it
+        return self.get_response(request)
 
 
-class StaticFiles(OnPages, WhiteNoiseMiddleware):
-    pass
+class BeginOfPages:
+    """The first of them. Does for calls of the API the two things that they need of what they go past."""
 
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+        self.answer_call = EndOfPages.latest
 
-class ContentPolicy(OnPages, CSPMiddleware):
-    pass
-
-
-class Sessions(OnPages, SessionMiddleware):
-    pass
-
-
-class SignedIn(OnPages, AuthenticationMiddleware):
-    pass
-
-
-class Messages(OnPages, MessageMiddleware):
-    pass
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not API_PATH.match(request.path_info):
+            return self.get_response(request)
+        request.get_host()  # raises `DisallowedHost`
+        response = self.answer_call(request)
+        if not response.streaming and "Content-Length" not in response:
+            response["Content-Length"] = str(len(response.content))  # type: ignore[attr-defined]  # it does not stream
+        return response

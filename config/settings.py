@@ -78,15 +78,17 @@ MIDDLEWARE = [
     "config.middleware.RequestIdMiddleware",
     "config.health.ProbeMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "config.page_middleware.StaticFiles",
-    "config.page_middleware.ContentPolicy",
-    "config.page_middleware.Sessions",
+    "config.page_middleware.BeginOfPages",  # calls of the API go past what is between this ...
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "config.page_middleware.SignedIn",
-    "config.page_middleware.Messages",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",  # last; looks at one attribute unless a log-in was refused
+    "config.page_middleware.EndOfPages",  # ... and this
 ]
 
 ROOT_URLCONF = "config.urls"

@@ -9,6 +9,7 @@ from config.tokens import PublishedTokenView, TokenView
 
 # /healthz and /readyz are answered by config.health.ProbeMiddleware; unknown paths by config.middleware.
 urlpatterns = [
+    path("v3/", include("enrollments.urls")),  # first what is called most: they are tried one after the other
     path("", TemplateView.as_view(template_name="landing.html"), name="landing"),
     path(settings.ADMIN_PATH, RedirectView.as_view(pattern_name="admin:index")),
     path(f"{settings.ADMIN_PATH}/", admin.site.urls),
@@ -19,7 +20,6 @@ urlpatterns = [
     path("v3/oauth/token/generate", PublishedTokenView.as_view()),
     path("v3/", include("targets.urls")),
     path("v3/", include("rewards.urls")),
-    path("v3/", include("enrollments.urls")),
     path("", include("rewards.urls_published")),
     path("", include("enrollments.urls_published")),
 ]

@@ -16,7 +16,7 @@ from rewards.queries import promised_reward
 from targets.enums import Allocation
 from targets.errors import StaleInstant
 from targets.models import Customer, Cycle, Target, TargetGroup
-from targets.rows import Row, columns_of
+from targets.rows import Row, all_columns_but, columns_of
 
 
 @dataclass(frozen=True)
@@ -46,21 +46,20 @@ def lock_situation(customer: Customer, target: Target, at: datetime, *, even_if_
     if target.target_group.has_own_calendars:
         return _step_by_step(customer, target, at, even_if_inactive)
     row = Row(_call_lock_leaving(customer, target, at))
-    participation, stay, cycle = row.take(Participation), row.take(Stay), row.take(Cycle)
-    group, progress = row.take(TargetGroup, GROUP_FIELDS), row.take(Progress)
+    participation = row.take(Participation, PARTICIPATION_FIELDS, customer=customer, target=target)
+    stay = row.take(Stay, participation=participation)
+    cycle = row.take(Cycle, CYCLE_FIELDS, target_group=row.take(TargetGroup, GROUP_FIELDS))
+    progress = row.take(Progress, PROGRESS_FIELDS)
     is_target_active, is_past, leave_ends_at, target_value, allocation, is_granted, is_rewarded, achieved, missed = row
 
     if participation is not None and participation.changed_at > at:
         raise StaleInstant(at)
     if cycle is not None:
-        cycle.target_group = group
         refuse_frozen(target, cycle, is_target_active, even_if_inactive)
         if is_past:
             raise StaleInstant(at)
     if participation is None or stay is None:
         return Situation(participation, None, False, cycle, None, False, 0)
-    participation.customer, participation.target = customer, target
-    stay.participation = participation
     state = None
     if cycle is not None:
         state = CycleState(
@@ -102,10 +101,14 @@ def _step_by_step(customer: Customer, target: Target, at: datetime, even_if_inac
 
 
 # The function of migration 0015 answers whole rows: their columns are named here, so that it need not know them.
+PARTICIPATION_FIELDS = all_columns_but(Participation, "first_enrolled_at", "closed_through", "closes_next_at")
+CYCLE_FIELDS = ("id", "target_group_id", "number", "ref_code", "starts_at", "ends_at")
+PROGRESS_FIELDS = ("id", "value", "achieved_at")
 GROUP_FIELDS = ("id", "is_active", "cycle_count", "version")
 LOCK_LEAVING = f"""
-SELECT {columns_of("participation", Participation)}, {columns_of("stay", Stay)}, {columns_of("cycle", Cycle)},
-       {columns_of("target_group", TargetGroup, GROUP_FIELDS)}, {columns_of("progress", Progress)},
+SELECT {columns_of("participation", Participation, PARTICIPATION_FIELDS)}, {columns_of("stay", Stay)},
+       {columns_of("target_group", TargetGroup, GROUP_FIELDS)}, {columns_of("cycle", Cycle, CYCLE_FIELDS)},
+       {columns_of("progress", Progress, PROGRESS_FIELDS)},
        is_target_active, is_past, leave_ends_at, target_value, allocation, is_granted, is_rewarded, achieved, missed
   FROM lock_leaving(%s, %s, %s, %s, %s)
 """  # noqa: S608 - names of our own columns

@@ -28,6 +28,7 @@ def _is_trusted(address: str) -> bool:
     return bool(networks) and (not address or any(ip_address(address) in network for network in networks))
 
 
+@lru_cache(maxsize=4096)
 def _clean(address: str) -> str:
     """The address as this module compares it, without the zone that IPv6 may have; empty for what is none."""
     try:

@@ -28,7 +28,7 @@ class Authorization:
 # The function of migration 0023 answers whole rows: the columns are named here, so that it need not know them.
 PERSON_FIELDS = ("id", "username", "password", "is_active", "is_staff", "is_superuser")
 FIND_CALLER = f"""
-SELECT {columns_of("api_user", ApiUser)}, {columns_of("person", User, PERSON_FIELDS)}, {columns_of("brand", Brand)},
+SELECT {columns_of("person", User, PERSON_FIELDS)}, {columns_of("brand", Brand)}, {columns_of("api_user", ApiUser)},
        permissions, has_second_factor, scope, client_id
   FROM find_caller(%s, %s, %s)
 """  # noqa: S608 - names of our own columns
@@ -45,8 +45,8 @@ def find_caller(
         cursor.execute(FIND_CALLER, [username, token_checksum, at])
         values: Sequence[Any] = cursor.fetchone()
     row = Row(values)
-    api_user, person, brand = row.take(ApiUser), row.take(User, PERSON_FIELDS), row.take(Brand)
+    person, brand = row.take(User, PERSON_FIELDS), row.take(Brand)
+    api_user = row.take(ApiUser, user=person, brand=brand)
     if api_user is None:
         return None
-    api_user.user, api_user.brand = person, brand
     return Authorization(api_user, *row)

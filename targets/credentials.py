@@ -24,7 +24,7 @@ def password_to_send(secret: str, form: SecretForm) -> str:
 
 def digest(password: str) -> str:
     """Keyed digest of the password as it is sent; cheap to check, useless without CREDENTIALS_KEY."""
-    return hmac.new(settings.CREDENTIALS_KEY.encode(), password.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(settings.CREDENTIALS_KEY.encode(), password.encode(), "sha256").hex()
 
 
 class KeyedDigestHasher(BasePasswordHasher):

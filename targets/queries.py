@@ -9,7 +9,7 @@ from django.db.models.functions import Lower
 from targets.errors import CustomerNotFound, TargetGroupNotFound, TargetNotFound
 from targets.models import Brand, Customer, Inactivity, Target, TargetGroup
 from targets.pseudonyms import erased_digest
-from targets.rows import Row, columns_of
+from targets.rows import Row, all_columns_but, columns_of
 
 LARGEST_ID = 2**63 - 1
 MOST_NAMESAKES = 1_000  # customers with the same external id or address
@@ -103,8 +103,13 @@ def find_customer(brand: Brand, customer_id: int) -> Customer:
     return customer
 
 
+# What a call about one enrolment does not ask for is not fetched.
+GROUP_FIELDS = all_columns_but(TargetGroup, "description", "cosmetic", "created_at", "updated_at", "created_by")
+TARGET_FIELDS = all_columns_but(Target, "description", "cosmetic", "created_at")
+CUSTOMER_FIELDS = ("id", "brand_id", "customer_id", "erased_at")
 FIND_ENROLMENT = f"""
-SELECT {columns_of("target_group", TargetGroup)}, {columns_of("target", Target)}, {columns_of("customer", Customer)}
+SELECT {columns_of("target_group", TargetGroup, GROUP_FIELDS)}, {columns_of("target", Target, TARGET_FIELDS)},
+       {columns_of("customer", Customer, CUSTOMER_FIELDS)}
   FROM find_enrolment(%s, %s, %s, %s)
 """  # noqa: S608 - names of our own columns
 
@@ -118,11 +123,11 @@ def find_target_and_customer(
         with connections[using].cursor() as cursor:
             cursor.execute(FIND_ENROLMENT, [brand.pk, target_group_id, target_id, customer_id])
             row = Row(cursor.fetchone(), using)
-        group, target, customer = row.take(TargetGroup), row.take(Target), row.take(Customer)
+        group = row.take(TargetGroup, GROUP_FIELDS, brand=brand)
+        target = row.take(Target, TARGET_FIELDS, brand=brand, target_group=group)
+        customer = row.take(Customer, CUSTOMER_FIELDS, brand=brand)
         is_active = target is not None and target.is_active and group.is_active
         if target is not None and customer is not None and (is_active or include_inactive):
-            target.target_group = group
-            target.brand = group.brand = customer.brand = brand
             return target, customer
     # Something is wrong: what, is said in one place.
     target = find_target(brand, target_group_id, target_id, include_inactive=include_inactive)

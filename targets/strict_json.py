@@ -27,13 +27,7 @@ def parse_json(content: bytes) -> Any:
         raise InvalidInput(f"The body has more than {MAX_COMMAS:,} commas: send fewer records in a call.")
     try:
         text = content.decode("utf-8-sig")
-        value = simplejson.loads(
-            text,
-            parse_int=integer,
-            parse_float=decimal,
-            parse_constant=refuse_constant,
-            object_pairs_hook=unique_keys,
-        )
+        value = DECODER.decode(text)
     except UnicodeDecodeError:
         raise InvalidInput("The body is not UTF-8.") from None
     except RecursionError:
@@ -95,3 +89,9 @@ def check_characters(value: Any) -> None:
     elif isinstance(value, dict | list):
         for child in [*value, *children(value)] if isinstance(value, dict) else value:
             check_characters(child)
+
+
+# Made once: making it takes longer than reading a small body.
+DECODER = simplejson.JSONDecoder(
+    parse_int=integer, parse_float=decimal, parse_constant=refuse_constant, object_pairs_hook=unique_keys
+)

@@ -1,5 +1,6 @@
 """Leaving: now, at the end of the running cycle, and changing one's mind (domain.md 5)."""
 
+import json
 from datetime import datetime
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from django.db import connection, transaction
 from enrollments.decisions import Leave, decide_leave
 from enrollments.enums import Effective, ReceiptKind, Source, Verdict
 from enrollments.models import Participation, Receipt, Stay
-from enrollments.operations.accounting import MADE_BY_DATABASE, WRITTEN, Origin, account_fields
+from enrollments.operations.accounting import WRITTEN, Origin, account_fields
 from enrollments.queries import scheduled_end
 from enrollments.situation import lock_situation
 from targets.errors import CycleNotFound, NotEnrolled
@@ -82,26 +83,14 @@ def unenroll(
         return receipt
 
 
-STORE = f"""
-WITH written AS (
-  INSERT INTO enrollments_receipt ({", ".join(str(field.column) for field in WRITTEN)})
-  VALUES ({", ".join("%s" for _ in WRITTEN)}) RETURNING {", ".join(MADE_BY_DATABASE)}
-), stay AS (
-  UPDATE enrollments_stay SET end_cycle = %s, left_at = %s, leaves_after = %s, leaves_at = %s,
-         leave_receipt_id = written.id FROM written WHERE enrollments_stay.id = %s
-), participation AS (
-  UPDATE enrollments_participation SET changed_at = %s WHERE id = %s
-)
-SELECT {", ".join(MADE_BY_DATABASE)} FROM written
-"""  # noqa: S608 - names of our own columns
+STORE = "SELECT id, transaction_id, snapshot FROM store_leave(%s, %s, %s, %s, %s)"
 
 
 def _store(receipt: Receipt, leave: Leave, *, leaves_at: datetime | None) -> None:
     """Write the receipt, and into stay and participation what it says, by one statement."""
-    account = [getattr(receipt, field.attname) for field in WRITTEN]
-    end = [leave.end_cycle, leave.left_at, leave.leaves_after, leaves_at, receipt.stay_id]
+    account = json.dumps({str(each.column): getattr(receipt, each.attname) for each in WRITTEN}, default=str)
     with connection.cursor() as cursor:
-        cursor.execute(STORE, [*account, *end, receipt.effective_at, receipt.participation_id])
+        cursor.execute(STORE, [account, leave.end_cycle, leave.left_at, leave.leaves_after, leaves_at])
         receipt.pk, receipt.transaction_id, receipt.snapshot = cursor.fetchone()
     receipt._state.adding = False
 

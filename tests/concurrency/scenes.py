@@ -37,7 +37,7 @@ JUST_BEFORE_END = END - timedelta(seconds=1)
 
 # Where a racer stops. Mostly: all is read and decided, nothing of it is written yet.
 BEFORE_LOOKING = 'SELECT "enrollments_stay"'  # the participation is locked, the stays are not read
-BEFORE_LEAVING = "WITH written AS"
+BEFORE_LEAVING = "FROM store_leave("
 BEFORE_JOINING = 'INSERT INTO "enrollments_stay"'
 BEFORE_COUNTING = 'UPDATE "enrollments_progress"'
 BEFORE_COUNTING_FIRST = 'INSERT INTO "enrollments_progress"'
