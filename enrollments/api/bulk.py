@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from enrollments.api.rendering import notices
 from enrollments.api.schema import EnrollBulkAnswer, LeaveBulkAnswer
-from enrollments.api.serializers import EnrollSerializer
+from enrollments.api.serializers import EnrollSerializer, HowToLeave
 from enrollments.batch import CUSTOMERS_AT_ONCE, Batch, Left, leave_each
 from enrollments.enums import Effective, Source
 from enrollments.joining import MOST_RECORDS, JoinBatch, Joined, JoinRecord, join_all
@@ -22,7 +22,7 @@ from targets.api.idempotency import idempotent
 from targets.api.requests import body_of, brand_of, request_id_of, validated
 from targets.api.weighing import SET_BASED, weighs
 from targets.errors import ErrorCode
-from targets.fields import ChoiceField, CustomerIdField, FlagField, ReasonField, StrictSerializer, path_id
+from targets.fields import CustomerIdField, FlagField, StrictSerializer, path_id
 from targets.queries import find_target
 
 
@@ -94,17 +94,9 @@ class EnrollBulkView(APIView):
         )
 
 
-class LeaveBulkSerializer(StrictSerializer):
+class LeaveBulkSerializer(StrictSerializer, HowToLeave):
     customerIds = serializers.ListField(
         child=CustomerIdField(), min_length=1, max_length=CUSTOMERS_AT_ONCE, help_text="The customers to unenrol."
-    )
-    reason = ReasonField(required=False, allow_null=True, default="", help_text="Why; kept on each receipt.")
-    effective = ChoiceField(
-        choices=Effective.choices,
-        required=False,
-        allow_null=True,
-        default=Effective.NOW,
-        help_text="At once, or at the end of the running cycle.",
     )
     dryRun = FlagField(required=False, default=False, help_text="Say what would happen; write nothing.", example=False)
 

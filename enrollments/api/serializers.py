@@ -19,10 +19,9 @@ from targets.fields import (
 )
 
 
-class LeaveSerializer(serializers.Serializer[Any]):
-    """A published record: other fields change nothing and are passed over."""
+class HowToLeave(serializers.Serializer[Any]):
+    """What is said beside who is to be unenrolled, one or many."""
 
-    customerId = CustomerIdField(help_text="The customer to unenrol.")
     reason = ReasonField(required=False, allow_null=True, default="", help_text="Why; kept on the receipt.")
     effective = ChoiceField(
         choices=Effective.choices,
@@ -31,6 +30,12 @@ class LeaveSerializer(serializers.Serializer[Any]):
         default=Effective.NOW,
         help_text="At once, or at the end of the running cycle.",
     )
+
+
+class LeaveSerializer(HowToLeave):
+    """A published record: other fields change nothing and are passed over."""
+
+    customerId = CustomerIdField(help_text="The customer to unenrol.")
 
 
 class CancelSerializer(StrictSerializer):
