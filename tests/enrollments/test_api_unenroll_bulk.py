@@ -47,7 +47,7 @@ def test_each_customer_is_answered_in_his_place(site, target):
     status, answer = site.post(path_of(target), body)
 
     data = answer["data"]
-    written = Receipt.objects.filter(batch_id=data["batchId"]).order_by("pk")
+    written = Receipt.objects.filter(batch_id=data["batchId"]).select_related("participation__customer")
     no_such = "This brand has no such customer."
     assert (status, answer["errors"], answer["warnings"]) == (200, None, None)
     assert [(each["customerId"], each["outcome"], each["forfeited"], each["message"]) for each in data["results"]] == [
@@ -73,7 +73,9 @@ def test_each_customer_is_answered_in_his_place(site, target):
         "never_enrolled": 1,
         "duplicate_in_request": 1,
     }
-    assert [each["receiptId"] for each in data["results"] if each["receiptId"]] == [each.pk for each in written]
+    assert {each["customerId"]: each["receiptId"] for each in data["results"] if each["receiptId"]} == {
+        each.participation.customer.customer_id: each.pk for each in written
+    }
     assert {(each.reason, each.actor, each.source, each.kind) for each in written} == {
         ("over", site.username, "API", "UNENROLLED")
     }
