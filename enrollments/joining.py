@@ -39,6 +39,10 @@ class Joined:
     receipt: Receipt | None = None
     message: str = ""
 
+    @property
+    def receipt_id(self) -> int | None:
+        return self.receipt.pk if self.receipt else None
+
 
 @dataclass(frozen=True)
 class JoinBatch:

@@ -84,14 +84,7 @@ class EnrollBulkView(APIView):
         )
         # Of one target all receipts warn of the same fields in the same words.
         warnings = {warning: None for each in joined if each.receipt for warning in warnings_of(each.receipt)}
-        return Answer(
-            {
-                "batchId": batch.batch_id,
-                "totals": Counter(each.outcome.value for each in joined),
-                "results": [joined_json(each) for each in joined],
-            },
-            warnings=notices(list(warnings)),
-        )
+        return Answer(batch_json(batch, [result_json(each) for each in joined]), warnings=notices(list(warnings)))
 
 
 class LeaveBulkSerializer(StrictSerializer, HowToLeave):
@@ -137,29 +130,23 @@ class LeaveBulkView(APIView):
             dry_run=asked["dryRun"],
         )
         lefts = list(leave_each(batch, asked["customerIds"]))
-        return Answer(
-            {
-                "batchId": batch.batch_id,
-                "totals": Counter(each.outcome.value for each in lefts),
-                "results": [left_json(each) for each in lefts],
-            }
-        )
+        results = [result_json(each, forfeited=[each.forfeited] if each.forfeited else []) for each in lefts]
+        return Answer(batch_json(batch, results))
 
 
-def left_json(left: Left) -> dict[str, Any]:
+def batch_json(batch: Batch | JoinBatch, results: list[dict[str, Any]]) -> dict[str, Any]:
     return {
-        "customerId": left.customer_id,
-        "outcome": left.outcome.value,
-        "receiptId": left.receipt_id,
-        "forfeited": [left.forfeited] if left.forfeited else [],
-        "message": left.message or None,
+        "batchId": batch.batch_id,
+        "totals": Counter(each["outcome"] for each in results),
+        "results": results,
     }
 
 
-def joined_json(joined: Joined) -> dict[str, Any]:
+def result_json(result: Left | Joined, **more: Any) -> dict[str, Any]:
     return {
-        "customerId": joined.customer_id,
-        "outcome": joined.outcome.value,
-        "receiptId": joined.receipt.pk if joined.receipt else None,
-        "message": joined.message or None,
+        "customerId": result.customer_id,
+        "outcome": result.outcome.value,
+        "receiptId": result.receipt_id,
+        **more,
+        "message": result.message or None,
     }
