@@ -2,6 +2,7 @@
 
 import csv
 import json
+from abc import ABC, abstractmethod
 from collections import Counter
 from typing import TextIO
 
@@ -16,7 +17,7 @@ FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet computes
 MOST_ROWS = 1_000  # of a table, which is laid out when all are known
 
 
-class Report:
+class Report(ABC):
     """`add` each customer, then `end` it."""
 
     def __init__(self, batch: Batch, out: TextIO) -> None:
@@ -48,14 +49,14 @@ class Report:
         """By which the new receipts are found, if there is any."""
         return str(self.batch.batch_id) if self.batch.batch_id and self.has_written else None
 
-    def begin(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def begin(self) -> None: ...
 
-    def write(self, left: Left) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def write(self, left: Left) -> None: ...
 
-    def end(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def end(self) -> None: ...
 
 
 class TableReport(Report):
