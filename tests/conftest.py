@@ -1,6 +1,7 @@
 """Which tests run where; how a test calls the API."""
 
 import base64
+import gc
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -8,6 +9,8 @@ from datetime import timedelta
 import pytest
 import simplejson
 from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
+from pytest_django import DjangoDbBlocker
 from pytest_django.live_server_helper import LiveServer
 from rest_framework.response import Response
 from rest_framework.test import APIClient
@@ -16,6 +19,7 @@ from config import authentication
 from config.guessing import Guesses
 from config.passwords import RememberedCredentials
 from targets.models import Brand
+from tests.database import commit_without_waiting, emptying
 from tests.factories import SECRET, START, ApiUserFactory, BrandFactory
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -29,6 +33,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: a long random or race run; needs the option --soak")
 
 
+def pytest_collection_finish() -> None:
+    """What was imported stays: nobody need look through it for garbage again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     no_soak = pytest.mark.skip(reason="long: run with --soak")
     no_browser = pytest.mark.skip(reason=f"none of {', '.join(BROWSERS)} is installed")
@@ -38,6 +48,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(no_soak)
         if "browser" in item.keywords and not has_browser:
             item.add_marker(no_browser)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with django_db_blocker.unblock():
+        commit_without_waiting()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", emptying)
+        yield
 
 
 @pytest.fixture(autouse=True)
