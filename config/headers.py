@@ -1,8 +1,11 @@
-"""Headers that tell browsers and caches what they may do with an answer. Pages have the policy of the settings."""
+"""Headers that tell browsers and caches what they may do with an answer. Pages have the policy of the settings.
+
+And what HEAD is answered: the headers alone.
+"""
 
 from collections.abc import Callable
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from config.middleware import API_PATH
@@ -25,4 +28,13 @@ class HeadersMiddleware:
             response["Content-Security-Policy"] = NO_PAGE
             response["X-Frame-Options"] = "DENY"
             response.setdefault("Cache-Control", "no-store")  # who is a customer, and where he stands
-        return response
+        return headers_alone(response) if request.method == "HEAD" else response
+
+
+def headers_alone(response: HttpResponseBase) -> HttpResponseBase:
+    """What GET would be told. The web server drops a body that is made nevertheless, and warns."""
+    if isinstance(response, StreamingHttpResponse):
+        response.streaming_content = ()
+    elif isinstance(response, HttpResponse):
+        response.content = b""
+    return response

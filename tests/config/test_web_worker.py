@@ -3,6 +3,7 @@
 import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from http.client import HTTPConnection
 
 import pytest
@@ -11,9 +12,14 @@ from tests.serving import served, serving, site
 
 
 @pytest.fixture(scope="module")
-def port(tmp_path_factory):
+def log(tmp_path_factory):
+    return tmp_path_factory.mktemp("server") / "log"
+
+
+@pytest.fixture(scope="module")
+def port(log):
     """A server of ours with one worker; nothing that is asked of it needs a database."""
-    with served(tmp_path_factory.mktemp("server") / "log", workers=1) as number:
+    with served(log, workers=1) as number:
         yield number
 
 
@@ -102,3 +108,25 @@ def test_requests_sent_in_one_piece_are_all_answered(patient):
             chunk = client.recv(65536)
             assert chunk
             answer += chunk
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v3/schema", "/v3/receipts", "/static/admin/css/base.css"])
+def test_head_has_the_headers_of_get_and_nothing_to_complain_of(port, log, path):
+    told_before = log.read_text()
+
+    (status, headers, _), (status_of_head, headers_of_head, body) = asked(port, "GET", path), asked(port, "HEAD", path)
+
+    names = ("Content-Type", "Content-Length")
+    assert (status_of_head, body) == (status, b"")
+    assert [headers_of_head[name] for name in names] == [headers[name] for name in names]
+    assert log.read_text() == told_before
+
+
+def asked(port, method, path):
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as client:
+        client.request(method, path)
+        response = client.getresponse()
+        answer = response.status, response.headers, response.read()
+        client.request("GET", "/healthz")  # served when everything is said of the first
+        client.getresponse().read()
+        return answer
