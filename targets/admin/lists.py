@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -13,7 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from targets.brand_limits import brands_of, of_brands_of
-from targets.queries import customers_known_as
+from targets.queries import as_id, customers_known_as
 from targets.recent_writes import noted_in
 from targets.replica import read_behind
 
@@ -39,18 +40,29 @@ class BoundedPaginator(Paginator):
         return MOST_COUNTED
 
 
-class PermissionFirst(admin.ModelAdmin):
-    """Django's history looks for the row first, and so tells who may not see it whether there is one."""
+class CarefulAdmin(admin.ModelAdmin):
+    """Where Django's own pages trust what they are asked."""
+
+    def response_action(  # type: ignore[override]  # the stubs are of a later Django
+        self, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> HttpResponse | None:
+        """Ids that no row can have are asked of the database otherwise, which fails."""
+        if all(as_id(each) for each in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            response: HttpResponse | None = super().response_action(request, queryset)
+            return response
+        self.message_user(request, "Nothing was done: there is no such row.", messages.ERROR)
+        return None
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        """The permission first: who may not see the row is not told whether there is one."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         return super().history_view(request, object_id, extra_context)
 
 
-class ConsoleAdmin(PermissionFirst):
+class ConsoleAdmin(CarefulAdmin):
     """A list that never counts, sorts or joins more than it shows. Nothing is ever deleted.
 
     `brand_path` leads from a row to its brand. Staff see and touch rows of their brands only: all pages take their rows

@@ -10,7 +10,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from targets.access import Role
-from targets.admin.lists import PermissionFirst
+from targets.admin.lists import CarefulAdmin
 from targets.models import StaffBrand
 
 admin.site.unregister(User)
@@ -18,7 +18,7 @@ admin.site.unregister(Group)
 admin.site.unregister([TOTPDevice, StaticDevice])  # their pages show keys and codes, of others too
 
 
-class SuperusersOnly(PermissionFirst):
+class SuperusersOnly(CarefulAdmin):
     """No permission opens this."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
