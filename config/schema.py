@@ -18,7 +18,7 @@ from rest_framework import serializers
 from config.schema_refusals import GENERAL, OF_BODIES, headers, responses
 from targets.api.idempotency import HEADER, LONGEST_KEY, REPLAYED
 from targets.errors import ErrorCode
-from targets.fields import ID_RANGE, Documented
+from targets.fields import ID_RANGE, Documented, StrictSerializer
 
 NULL = {"type": "null"}
 
@@ -90,6 +90,12 @@ class EnvelopeSchema(AutoSchema):
         if isinstance(field, Documented) and field.example is not None:
             schema["examples"] = [field.example]
         return schema
+
+    def _map_basic_serializer(self, serializer: Any, direction: Any) -> dict[str, Any]:
+        """Says so where a field that is not known is refused."""
+        schema: dict[str, Any] = super()._map_basic_serializer(serializer, direction)
+        is_closed = direction == "request" and isinstance(serializer, StrictSerializer)
+        return schema | ({"additionalProperties": False} if is_closed else {})
 
     def _unwrap_list_serializer(self, serializer: Any, direction: Any) -> Any:
         schema = super()._unwrap_list_serializer(serializer, direction)

@@ -1,8 +1,12 @@
 """The examples of the OpenAPI document are carried out, and the answers are what the document says."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import jsonschema
 import pytest
 import simplejson
+from django.db import transaction
 
 from targets.models import ApiClient
 from targets.operations import create_api_client
@@ -52,6 +56,36 @@ def test_example_is_carried_out_and_answered_as_described(scene, name, operation
     assert response.status_code in (200, 201), response.content
     schema = operation["responses"][str(response.status_code)]["content"]["application/json"]["schema"]
     jsonschema.Draft202012Validator(resolved(schema)).validate(simplejson.loads(response.content))
+
+
+ONE_OF_EACH = list({each.values[0]: each for each in CALLS if each.values[2]}.values())
+
+
+@pytest.mark.parametrize(("name", "operation", "example"), ONE_OF_EACH)
+def test_unknown_field_is_refused_where_the_document_forbids_it(scene, name, operation, example):
+    """In the object itself, and in the first of each list in it."""
+    BEFORE.get(name, lambda scene: None)(scene)
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    document = jsonschema.Draft202012Validator(resolved(schema))
+
+    for body in with_an_unknown_field(example["value"]):
+        with transaction.atomic():
+            response = scene.site.client.generic(
+                operation["method"].upper(), scene.path(operation["path"]), simplejson.dumps(body), "application/json"
+            )
+            transaction.set_rollback(True)
+
+        assert (response.status_code == 400) == (not document.is_valid(body)), (body, response.content)
+
+
+def with_an_unknown_field(value: Any) -> Iterator[Any]:
+    """Copies of `value`, each with one at another place."""
+    if isinstance(value, dict):
+        yield value | {"bogus": 1}
+        for name, each in value.items():
+            yield from ({**value, name: changed} for changed in with_an_unknown_field(each))
+    elif isinstance(value, list) and value:
+        yield from ([changed, *value[1:]] for changed in with_an_unknown_field(value[0]))
 
 
 def test_every_parameter_example_is_accepted(scene):
