@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 import simplejson
+from django.core.management import call_command
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from pytest_django import DjangoDbBlocker
@@ -59,6 +60,14 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         yield
 
 
+@pytest.fixture(scope="module")
+def module_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """For what the tests of a module begin with: made once and committed; each test takes back what it does to it."""
+    with django_db_blocker.unblock():
+        yield
+        call_command("flush", verbosity=0, interactive=False)
+
+
 @pytest.fixture(autouse=True)
 def nobody_has_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a process remembers of credentials begins anew with each test."""
@@ -69,14 +78,14 @@ def nobody_has_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def client_of() -> Callable[[str, str], APIClient]:
     """`client_of(username, password)`: a client that sends JSON and HTTP Basic, and gets 500 as an answer."""
+    return new_client
 
-    def make(username: str, password: str) -> APIClient:
-        client = APIClient(raise_request_exception=False)
-        client.default_format = "json"
-        client.credentials(HTTP_AUTHORIZATION=basic(username, password))
-        return client
 
-    return make
+def new_client(username: str, password: str) -> APIClient:
+    client = APIClient(raise_request_exception=False)
+    client.default_format = "json"
+    client.credentials(HTTP_AUTHORIZATION=basic(username, password))
+    return client
 
 
 def basic(username: str, password: str) -> str:
@@ -121,17 +130,17 @@ class Site:
 
 
 @pytest.fixture
-def site(db: None, client_of: Callable[[str, str], APIClient]) -> Site:
-    return new_site(client_of)
+def site(db: None) -> Site:
+    return new_site()
 
 
 @pytest.fixture
-def committed_site(transactional_db: None, client_of: Callable[[str, str], APIClient]) -> Site:
+def committed_site(transactional_db: None) -> Site:
     """Each call commits: for feeds, which wait for running transactions, and for receipts as of their instant."""
-    return new_site(client_of)
+    return new_site()
 
 
-def new_site(client_of: Callable[[str, str], APIClient]) -> Site:
+def new_site() -> Site:
     brand = BrandFactory(sandbox=True, clock_at=START + timedelta(days=1))
     username = ApiUserFactory(brand=brand).user.username
-    return Site(client_of(username, SECRET), username, brand)
+    return Site(new_client(username, SECRET), username, brand)

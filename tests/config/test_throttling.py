@@ -56,8 +56,8 @@ def test_client_that_has_used_its_quota_is_told_when_to_come_back(limited):
     assert list(Customer.objects.values_list("customer_id", flat=True)) == [7]
 
 
-def test_another_client_is_not_touched(limited, client_of):
-    site, other = limited(1), new_site(client_of)
+def test_another_client_is_not_touched(limited):
+    site, other = limited(1), new_site()
     statuses = [site.get("/v3/receipts")[0] for _ in range(2)]
 
     assert (statuses, other.get("/v3/receipts")[0]) == ([200, 429], 200)

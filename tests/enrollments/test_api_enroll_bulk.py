@@ -99,8 +99,8 @@ def account_of(site: Site, target: Target, customer_id: int) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("record", RECORDS, ids=str)
-def test_bulk_answers_and_leaves_what_the_single_call_does(site, client_of, kind, record):
-    other = new_site(client_of)
+def test_bulk_answers_and_leaves_what_the_single_call_does(site, kind, record):
+    other = new_site()
     target, twin = scene(site, kind), scene(other, kind)
     customer_id = int(record["customerId"])
 

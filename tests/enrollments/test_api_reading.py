@@ -152,11 +152,11 @@ def test_feed_of_grants_has_all_oldest_first_page_by_page(committed_site):
     }
 
 
-def test_nothing_of_another_brand_is_seen(committed_site, client_of):
+def test_nothing_of_another_brand_is_seen(committed_site):
     abc = left_in_c3(committed_site)
     receipt_id = abc.receipts()[0]["receiptId"]
     target = f"/v3{abc.path}"
-    other = new_site(client_of)
+    other = new_site()
     other.put(f"/v3/customers/{CUSTOMER}", {})
 
     lists = [other.get(path)[1]["data"] for path in ("/v3/receipts", "/v3/rewardGrants")]

@@ -286,8 +286,8 @@ BROKEN = [
 ]
 
 
-@pytest.fixture
-def history():
+@pytest.fixture(scope="module")
+def history(module_db):
     """Customer 7 in three programmes: paid at the end of c1 and left in c3, paid at once, and a streak of two.
 
     And in a fourth, which counts visits, and in two with calendars of his own.

@@ -234,8 +234,8 @@ VIOLATIONS = {
 }
 
 
-@pytest.fixture
-def ids():
+@pytest.fixture(scope="module")
+def ids(module_db):
     """A milestone and a streak with everything a history makes; what belongs to another brand is `foreign`."""
     brand, other_brand = BrandFactory(), BrandFactory()
     ApiUserFactory(brand=brand)

@@ -5,7 +5,6 @@ What is of another brand looks exactly like what nobody has: the same status, th
 
 import pytest
 from django.contrib.auth.models import Permission
-from django.core.management import call_command
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -60,13 +59,9 @@ each_call = pytest.mark.parametrize("call", [pytest.param(call, id=label(call)) 
 
 
 @pytest.fixture(scope="module")
-def sides(django_db_setup, django_db_blocker):
-    """(ours, theirs), committed: a feed shows only what is. Made once; each test takes back what it does."""
-    with django_db_blocker.unblock():
-        made = make_sides()
-    yield made
-    with django_db_blocker.unblock():
-        call_command("flush", verbosity=0, interactive=False)
+def sides(module_db):
+    """(ours, theirs), committed: a feed shows only what is."""
+    return make_sides()
 
 
 @pytest.fixture

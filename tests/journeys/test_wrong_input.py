@@ -5,6 +5,7 @@ import json
 import pytest
 from django.apps import apps
 
+from tests.conftest import new_site
 from tests.factories import BrandFactory, CustomerFactory, make_programme
 from tests.journeys.programme import CUSTOMER, Programme
 
@@ -15,7 +16,15 @@ NOBODY = [0, -1, 2**63, HUGE, "99999999999999999999", 5]
 OK_EVENT = {"eventId": "e", "eventName": "purchase", "customerId": CUSTOMER, "occurredAt": "2026-01-02T00:00:00Z"}
 
 
-@pytest.fixture
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def site(module_db):
+    return new_site()
+
+
+@pytest.fixture(scope="module")
 def abc(site):
     abc = Programme.milestone(site)
     abc.go_to(1)

@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 import pytest
 import simplejson
 from django.contrib.auth.models import Permission
-from django.core.management import call_command
 from django.db import connection
 from django.db.models import Model
 from django.test import Client
@@ -59,11 +58,10 @@ CALLS = [call for call in all_calls() if call.path.startswith("v3/")]
 
 
 @pytest.fixture(scope="module")
-def crowd(django_db_setup, django_db_blocker) -> Iterator[Crowd]:
-    with django_db_blocker.unblock(), pytest.MonkeyPatch.context() as patch:
+def crowd(module_db) -> Iterator[Crowd]:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lists, "MOST_COUNTED", MOST_COUNTED)
         yield gather()
-        call_command("flush", verbosity=0, interactive=False)
 
 
 @pytest.fixture(params=["force_generic_plan", pytest.param("auto", marks=pytest.mark.soak)])

@@ -32,8 +32,8 @@ def test_customer_id_in_the_body_must_be_the_one_in_the_path(site):
     assert Customer.objects.count() == 0
 
 
-def test_customer_of_another_brand_with_the_same_number_is_another_person(site, client_of):
-    other = new_site(client_of)
+def test_customer_of_another_brand_with_the_same_number_is_another_person(site):
+    other = new_site()
     site.put("/v3/customers/5", NOOR)
 
     unknown = other.get("/v3/customers/5")

@@ -49,8 +49,8 @@ def test_customers_are_created_or_updated_each_with_an_outcome_in_the_order_sent
     assert site.get("/v3/customers/9")[1]["data"] == {"customerId": 9} | EMPTY | {"lastName": "Nine"}
 
 
-def test_bulk_answers_and_leaves_what_single_calls_do(site, client_of):
-    other = new_site(client_of)
+def test_bulk_answers_and_leaves_what_single_calls_do(site):
+    other = new_site()
     sent = [{"customerId": 5} | NOOR, {"customerId": 2**63 - 1}, {"customerId": 6, "firstName": " Zoë "}]
     for each in ({"customerId": 5}, {"customerId": 6} | NOOR):
         for one in (site, other):
@@ -89,8 +89,8 @@ def test_one_wrong_customer_refuses_the_whole_request_before_anything_is_written
     assert Customer.objects.count() == 0
 
 
-def test_same_numbers_of_another_brand_are_not_touched(site, client_of):
-    other = new_site(client_of)
+def test_same_numbers_of_another_brand_are_not_touched(site):
+    other = new_site()
     CustomerFactory(brand=other.brand, customer_id=5, last_name="Al")
 
     status, answer = site.post(PATH, {"customers": [{"customerId": 5, "lastName": "Berg"}]})

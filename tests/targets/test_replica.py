@@ -42,7 +42,7 @@ def db(django_db_setup, django_db_blocker):
 @pytest.fixture(scope="module")
 def committed(db):
     """A programme whose customer reached the target and left."""
-    abc = Programme.milestone(new_site(client_of))
+    abc = Programme.milestone(new_site())
     abc.go_to(1)
     abc.enroll()
     abc.buy(2)
