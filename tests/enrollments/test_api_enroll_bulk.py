@@ -97,11 +97,17 @@ def account_of(site: Site, target: Target, customer_id: int) -> Any:
     return [without_ids(site.get(path)[1]) for path in paths]
 
 
+@pytest.fixture(scope="module")
+def twins(module_db) -> dict[str, list[tuple[Site, Target]]]:
+    """Of each kind two brands that differ in nothing."""
+    return {kind: [(site, scene(site, kind)) for site in (new_site(), new_site())] for kind in KINDS}
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("record", RECORDS, ids=str)
-def test_bulk_answers_and_leaves_what_the_single_call_does(site, kind, record):
-    other = new_site()
-    target, twin = scene(site, kind), scene(other, kind)
+def test_bulk_answers_and_leaves_what_the_single_call_does(twins, kind, record):
+    (site, target), (other, twin) = twins[kind]
     customer_id = int(record["customerId"])
 
     status, single = site.post(f"{path_of(target)}/enroll", [record])
