@@ -38,4 +38,5 @@ def emptying(operations: DatabaseOperations, style: Any, tables: Sequence[str], 
         f"LOCK TABLE {', '.join(names)}",  # as truncating does: a session that is left amid a transaction is noticed
         "SET LOCAL session_replication_role = replica",  # no triggers: of foreign keys, and of what is never deleted
         deleting,
+        "DISCARD PLANS",  # as truncating does: of foreign keys too, made for the few rows that were there
     ]

@@ -13,12 +13,14 @@ from urllib.parse import urlencode
 import pytest
 import simplejson
 from django.contrib.auth.models import Permission
+from django.core.management import call_command
 from django.db import connection
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
 from targets.admin import lists
+from tests import database
 from tests.config.token_scene import token_of
 from tests.conftest import SECRET, basic
 from tests.enrollments.admin_scene import signed_in, staff
@@ -60,6 +62,8 @@ CALLS = [call for call in all_calls() if call.path.startswith("v3/")]
 @pytest.fixture(scope="module")
 def crowd(module_db) -> Iterator[Crowd]:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "MOST_DELETED", -1)
+        call_command("flush", verbosity=0, interactive=False)  # truncates: nothing is known of few rows that were there
         patch.setattr(lists, "MOST_COUNTED", MOST_COUNTED)
         yield gather()
 
