@@ -17,17 +17,20 @@ from rest_framework import serializers
 
 from config.schema_refusals import GENERAL, OF_BODIES, headers, responses
 from targets.api.idempotency import HEADER, LONGEST_KEY, REPLAYED
+from targets.api.shapes import BatchId
 from targets.errors import ErrorCode
 from targets.fields import ID_RANGE, Documented, StrictSerializer
 
 NULL = {"type": "null"}
+INTEGER_ID = {"type": "integer", "format": "int64"} | ID_RANGE
 
 # Names in the routes, and what integrators call it: name, meaning, example.
-PATH_IDS = {
+PATH_IDS: dict[str, tuple[str, str, int | str]] = {
     "group_id": ("targetGroupId", "Id of the target group.", 12),
     "target_id": ("targetId", "Id of the target.", 34),
     "customer_id": ("customerId", "The brand's number for the customer.", 423789336),
     "receipt_id": ("receiptId", "Id of the receipt.", 910),
+    "batch_id": ("batchId", "What all receipts of one bulk call have in common.", BatchId.example),
 }
 PAGE = {
     "limit": {"type": "integer", "description": "Rows on a page, at most.", "examples": [100]},
@@ -76,7 +79,8 @@ class EnvelopeSchema(AutoSchema):
                 "name": variable,
                 "description": said[variable][0],
                 "required": True,
-                "schema": {"type": "integer", "format": "int64", "examples": [said[variable][1]]} | ID_RANGE,
+                "schema": {"examples": [said[variable][1]]}
+                | ({"type": "string", "format": "uuid"} if isinstance(said[variable][1], str) else INTEGER_ID),
             }
             for variable in variables
         ]

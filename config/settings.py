@@ -353,6 +353,11 @@ IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", default=24)
 if not 24 <= IDEMPOTENCY_HOURS <= 24 * 366:
     raise ImproperlyConfigured(f"IDEMPOTENCY_HOURS is from 24 to 8784, not {IDEMPOTENCY_HOURS}.")
 
+# How long after an unenrolment it can be undone: from then on enrolling again is the way back.
+UNDO_HOURS = env.int("UNDO_HOURS", default=24)
+if not 0 <= UNDO_HOURS <= 24 * 366:
+    raise ImproperlyConfigured(f"UNDO_HOURS is from 0 (never) to 8784, not {UNDO_HOURS}.")
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "config.bearer.BearerAuthentication",  # the first one writes the challenge of a 401

@@ -125,8 +125,11 @@ def closes_at(calendar: OwnCalendar, number: int) -> datetime | None:
 
 
 def has_begun(cycle: Cycle, group: TargetGroup, at: datetime) -> bool:
-    """An own calendar has begun as soon as it is anchored: by an activity that may lie five minutes ahead of `at`."""
+    """An own calendar has begun as soon as it is anchored: by an activity that may lie five minutes ahead of `at`.
+    Where a cycle begins when the one before is achieved, it has begun as soon as anybody knows when.
+    """
     if cycle.starts_at is None:
         return False
     is_anchored = group.evaluation_type == EvaluationType.CYCLIC_WINDOW and cycle.number == 1
-    return is_anchored or cycle.starts_at <= at
+    is_agnostic = group.evaluation_type == EvaluationType.PERIOD_AGNOSTIC_WINDOW
+    return is_anchored or is_agnostic or cycle.starts_at <= at

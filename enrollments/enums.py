@@ -23,6 +23,19 @@ class LeaveOutcome(models.TextChoices):
     TRY_AGAIN = "try_again", "Somebody else was changing it"
 
 
+class UndoOutcome(models.TextChoices):
+    """What became of one receipt when the leaves of a batch were to be taken back (domain.md 5)."""
+
+    UNDONE = "undone", "Unenrolment undone"
+    CANCELLED = "cancelled", "Scheduled leave cancelled"
+    ALREADY_UNDONE = "already_undone", "Had been taken back already"
+    CHANGED_SINCE = "changed_since", "The enrolment has changed since"
+    TOO_LATE = "too_late", "Too late: enrol again"
+    INACTIVE = "inactive", "The programme is inactive"
+    ERASED = "erased", "The customer was erased"
+    TRY_AGAIN = "try_again", "Somebody else was changing it"
+
+
 class EnrollOutcome(models.TextChoices):
     """What became of one customer when many were to be enrolled (api.md 3)."""
 

@@ -70,6 +70,8 @@ class Participation(models.Model):
             ("unenroll", "Can unenrol customers"),
             ("bulk_unenroll", "Can unenrol many customers at once"),
             ("cancel_leave", "Can cancel scheduled leaves"),
+            ("undo_unenrolment", "Can undo unenrolments"),
+            ("bulk_undo_unenrolment", "Can undo unenrolments, many at once"),
             ("record_activity", "Can record activities"),
             ("set_clock", "Can set the clock of a sandbox brand"),
         ]
@@ -268,6 +270,15 @@ class ActivityOutcome(models.Model):
     )
     achieved = models.BooleanField(default=False, help_text="Whether the cycle stands achieved afterwards.")
     grant_ids = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    left_by = models.ForeignKey(
+        "Receipt",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        help_text="The leave but for which he had been a member: undoing it counts the activity.",
+    )
 
     class Meta:
         constraints = [
@@ -294,6 +305,8 @@ class ActivityOutcome(models.Model):
                 name="outcome_counted",
                 condition=Q(reason=""),
             ),
+            # Undoing an unenrolment: what is to be counted then.
+            models.Index(fields=["left_by", "id"], name="outcome_left_by", condition=Q(left_by__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -362,7 +375,8 @@ class Receipt(models.Model):
             models.Index(fields=["brand", "transaction_id", "id"], name="receipt_feed"),
             # GET enrollments and the admin: receipts of a participation.
             models.Index(fields=["participation", "id"], name="receipt_by_participation"),
-            models.Index(fields=["batch_id"], name="receipt_by_batch", condition=Q(batch_id__isnull=False)),
+            # Admin: of one batch. Undoing it goes through it by this.
+            models.Index(fields=["batch_id", "id"], name="receipt_of_batch", condition=Q(batch_id__isnull=False)),
             # Admin: by whom, when, in which request. Receipts lie in the order of their instants, near enough for BRIN.
             models.Index(fields=["actor", "id"], name="receipt_by_who"),
             BrinIndex(fields=["recorded_at"], name="receipt_by_time"),

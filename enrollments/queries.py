@@ -4,11 +4,24 @@ from datetime import datetime
 from decimal import Decimal
 
 from enrollments.decisions import CycleState, shown_count
-from enrollments.models import Participation, Progress, Stay
+from enrollments.models import Participation, Progress, Receipt, Stay
 from rewards.models import Grant
 from targets.enums import Allocation, TrackingType
-from targets.models import Cycle, Target, TargetValue
-from targets.queries import ended_while_inactive
+from targets.errors import ReceiptNotFound
+from targets.models import Brand, Cycle, Target, TargetValue
+from targets.queries import LARGEST_ID, ended_while_inactive
+
+
+def find_receipt(brand: Brand, receipt_id: int) -> Receipt:
+    """The receipt with its participation, customer, target and group. Raises `ReceiptNotFound`."""
+    receipt = None
+    if 0 < receipt_id <= LARGEST_ID:
+        receipts = Receipt.objects.select_related("participation__customer", "participation__target__target_group")
+        receipt = receipts.filter(brand=brand, pk=receipt_id).first()
+    if receipt is None:
+        raise ReceiptNotFound(f"Receipt {receipt_id} is not found.")
+    receipt.participation.customer.brand = receipt.participation.target.brand = brand
+    return receipt
 
 
 def out_since(stay: Stay, cycle_ends: Mapping[int, datetime | None]) -> datetime | None:

@@ -141,7 +141,7 @@ class _Renderer:
         group = receipt.participation.target.target_group
         if group.evaluation_type == EvaluationType.CYCLIC_WINDOW:
             return CyclicCalendar(group, receipt.anchored_at)
-        running = receipt.running_cycle or 0
+        running = receipt.running_cycle or receipt.cycle_count + 1  # none: all of them were achieved
         achieved_at = {
             number: progress.achieved_at
             for (participation_id, _, number), progress in self.progress.items()
@@ -216,8 +216,8 @@ def _verdict(receipt: Receipt, cycle_number: int, *, is_member: bool, is_granted
     if not is_member:
         return Verdict.NOT_MEMBER
     joined = receipt.first_cycle
-    if receipt.kind not in JOINING and receipt.running_cycle is not None:
-        joined = max(joined, receipt.running_cycle)
+    if receipt.kind not in JOINING:  # what has ended is kept; where none is running that is all
+        joined = max(joined, receipt.running_cycle or receipt.cycle_count + 1)
     return Verdict.MEMBER if receipt.kind not in LEAVING and cycle_number >= joined else Verdict.KEPT
 
 

@@ -5,6 +5,7 @@ from enrollments.api.bulk import EnrollBulkView, LeaveBulkView
 from enrollments.api.clock import ClockView
 from enrollments.api.enrolling import TargetEnrollmentViewSet
 from enrollments.api.reading import ReceiptsView, ReceiptView
+from enrollments.api.undoing import UndoBatchView, UndoView
 from enrollments.urls_published import TARGET
 
 urlpatterns = [
@@ -16,4 +17,6 @@ urlpatterns = [
     path("clock", ClockView.as_view()),
     path("receipts", ReceiptsView.as_view()),
     path("receipts/<str:receipt_id>", ReceiptView.as_view()),
+    path("receipts/<str:receipt_id>/undo", UndoView.as_view()),
+    path("batches/<str:batch_id>/undo", UndoBatchView.as_view()),
 ]

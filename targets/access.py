@@ -33,6 +33,10 @@ OPERATIONS = {
     "enrollments.unenroll": Operation("Unenrol one customer"),
     "enrollments.bulk_unenroll": Operation("Unenrol one customer or many at once"),
     "enrollments.cancel_leave": Operation("Cancel a scheduled leave"),
+    "enrollments.undo_unenrolment": Operation(
+        "Undo an unenrolment, or cancel a scheduled leave, by its receipt", admin=False
+    ),
+    "enrollments.bulk_undo_unenrolment": Operation("Undo the unenrolments of a batch", admin=False),
     "enrollments.record_activity": Operation("Record activity", admin=False),
     "enrollments.set_clock": Operation("Read and set the clock of a sandbox", admin=False),
     "targets.change_customer": Operation("Register customers, and change what is known of them"),

@@ -121,6 +121,36 @@ class ErrorCode(Enum):
         "He was erased at his own request or by the brand's rules.",
         "Stop sending him. If he comes back as a new customer, give him a new id.",
     )
+    NOT_A_LEAVE = Refusal(
+        300013,
+        409,
+        "The receipt is not of a leave: there is nothing to take back.",
+        "An unenrolment can be undone, and a scheduled leave cancelled. This receipt tells of another change.",
+        "Take the `receiptId` of a receipt of kind `UNENROLLED` or `LEAVE_SCHEDULED`.",
+    )
+    ALREADY_UNDONE = Refusal(
+        300014,
+        409,
+        "The leave has been taken back already.",
+        "Its unenrolment was undone, or its scheduled leave was cancelled.",
+        "Nothing is left to do. The receipt that names it in `undoes` says who did it, and when.",
+    )
+    CHANGED_SINCE = Refusal(
+        300015,
+        409,
+        "The enrolment has changed since this leave.",
+        "The customer has enrolled again, or an immediate leave has replaced the scheduled one. Only the last change "
+        "of an enrolment can be taken back.",
+        "Look at `GET .../enrollments/{customerId}` for where he stands now.",
+    )
+    TOO_LATE_TO_UNDO = Refusal(
+        300016,
+        409,
+        "It is too late to take this leave back.",
+        "The time in which an unenrolment can be undone is over, a period that was left has closed, or the scheduled "
+        "leave has taken effect; the message says which.",
+        "Enrol the customer again with `enroll`; for a streak `resetStreakStatus: false` continues its run.",
+    )
     NOT_AUTHENTICATED = Refusal(
         4010,
         401,
@@ -275,6 +305,10 @@ class ReceiptNotFound(DomainError):
     error = ErrorCode.NOT_FOUND
 
 
+class BatchNotFound(DomainError):
+    error = ErrorCode.NOT_FOUND
+
+
 class CycleNotFound(DomainError):
     error = ErrorCode.CYCLE_NOT_FOUND
 
@@ -307,6 +341,28 @@ class NotEnrolled(DomainError):
     def __init__(self, message: str = "", *, left_at: datetime | None = None, field: str | None = None) -> None:
         super().__init__(message, field=field)
         self.left_at = left_at
+
+
+class NotALeave(DomainError):
+    error = ErrorCode.NOT_A_LEAVE
+
+
+class AlreadyUndone(DomainError):
+    """`receipt_id` is of the receipt that took the leave back."""
+
+    error = ErrorCode.ALREADY_UNDONE
+
+    def __init__(self, message: str, *, receipt_id: int) -> None:
+        super().__init__(message)
+        self.receipt_id = receipt_id
+
+
+class ChangedSince(DomainError):
+    error = ErrorCode.CHANGED_SINCE
+
+
+class TooLateToUndo(DomainError):
+    error = ErrorCode.TOO_LATE_TO_UNDO
 
 
 class StaleInstant(DomainError):

@@ -10,13 +10,14 @@ from enrollments.api.published import user_json
 from enrollments.api.rendering import receipt_json
 from enrollments.api.schema import ReceiptAnswer, UserAnswer
 from enrollments.models import Participation, Receipt
+from enrollments.queries import find_receipt
 from enrollments.receipts import account, accounts
 from targets.answers import Answer
 from targets.api.feeds import FeedQuerySerializer, read_feed
 from targets.api.replica import tolerates_lag
 from targets.api.requests import brand_of, validated
 from targets.clock import brand_now
-from targets.errors import ErrorCode, ReceiptNotFound
+from targets.errors import ErrorCode
 from targets.fields import QueryFlagField, QueryIdField, path_id
 from targets.queries import LARGEST_ID, find_customer
 
@@ -47,12 +48,7 @@ class ReceiptView(APIView):
     @tolerates_lag
     def get(self, request: Request, receipt_id: str) -> Answer:
         """What one change meant for every cycle, level and reward."""
-        number = path_id(receipt_id, "receiptId")
-        receipt = None
-        if 0 < number <= LARGEST_ID:
-            receipt = Receipt.objects.filter(brand=brand_of(request), pk=number).first()
-        if receipt is None:
-            raise ReceiptNotFound(f"Receipt {number} is not found.")
+        receipt = find_receipt(brand_of(request), path_id(receipt_id, "receiptId"))
         return Answer(receipt_json(account(receipt)))
 
 

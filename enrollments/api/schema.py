@@ -4,7 +4,16 @@ from typing import Any
 
 from rest_framework import serializers
 
-from enrollments.enums import EnrollOutcome, LeaveOutcome, LevelVerdict, NotCounted, ReceiptKind, Source, Verdict
+from enrollments.enums import (
+    EnrollOutcome,
+    LeaveOutcome,
+    LevelVerdict,
+    NotCounted,
+    ReceiptKind,
+    Source,
+    UndoOutcome,
+    Verdict,
+)
 from rewards.api.schema import Attribution, GrantAnswer
 from targets.api.shapes import (
     BatchId,
@@ -172,6 +181,40 @@ class LeaveBulkAnswer(serializers.Serializer[Any]):
     batchId = BatchId(allow_null=True)
     totals = Object("How often each outcome came up.", {"unenrolled": 1}, child=Number("How often.", 1))
     results = LeftAnswer(many=True, help_text="One for each customer, in the same order.")
+
+
+class UndoneAnswer(serializers.Serializer[Any]):
+    """A leave was taken back."""
+
+    receipt = ReceiptAnswer(help_text="The receipt of it; `receiptId` is null in a dry run.")
+    activitiesCounted = Number("How many activities count now that did not only because he had left.", 2)
+    rewardsGranted = Number("How many rewards that gave: see `GET /v3/rewardGrants`.", 1)
+
+
+class TakenBackAnswer(serializers.Serializer[Any]):
+    undoes = ReceiptId("Id of the receipt of the leave.")
+    customerId = NumberOfCustomer(
+        "The brand's number for the customer; null of a customer who was erased.", allow_null=True
+    )
+    outcome = Word(UndoOutcome.choices, "What became of it.")
+    receiptId = ReceiptId("Id of the receipt that took it back; null where there is none.", allow_null=True)
+    activitiesCounted = Number("How many activities count now that did not only because he had left.", 2)
+    rewardsGranted = Number("How many rewards that gave.", 1)
+    message = Text(
+        "Why nothing was changed; null where something was.",
+        "Receipt 9 is not the last change of this enrolment.",
+        max_length=2000,
+        allow_null=True,
+    )
+
+
+class UndoBatchAnswer(serializers.Serializer[Any]):
+    """What became of each leave, in the order in which they were written."""
+
+    batchId = BatchId(allow_null=True)
+    totals = Object("How often each outcome came up.", {"undone": 1}, child=Number("How often.", 1))
+    results = TakenBackAnswer(many=True, help_text="One for each receipt of a leave in the batch.")
+    next = ReceiptId("There is more: send it as `after` to go on; null: that was all.", allow_null=True)
 
 
 class CountedAnswer(serializers.Serializer[Any]):

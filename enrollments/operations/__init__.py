@@ -9,6 +9,8 @@ from enrollments.operations.freezing import set_group_active, set_target_active
 from enrollments.operations.leaving import cancel_leave, unenroll
 from enrollments.operations.leaving_together import LeftTogether, unenroll_together
 from enrollments.operations.rewarding import change_reward, preview_reward, promised
+from enrollments.operations.undoing import Undone, undo_leave
+from enrollments.operations.undoing_together import undo_together
 
 __all__ = [
     "ActivityData",
@@ -21,6 +23,7 @@ __all__ = [
     "Newcomer",
     "OwnClosed",
     "Recorded",
+    "Undone",
     "cancel_leave",
     "change_reward",
     "close_cycles",
@@ -36,6 +39,8 @@ __all__ = [
     "record_activity",
     "set_group_active",
     "set_target_active",
+    "undo_leave",
+    "undo_together",
     "unenroll",
     "unenroll_together",
 ]

@@ -162,14 +162,44 @@ def _why_for_no_target(brand: Brand, activity: ActivityData) -> NotCounted:
 
 
 def _apply(activity: Activity, participation: Participation, brand: Brand, at: datetime) -> ActivityOutcome:
-    """Count the activity in one participation, or find why not; either is stored.
+    outcome = count_activity(activity, participation, brand, at)
+    outcome.save(force_insert=True)
+    return outcome
 
-    The caller has locked the participation and shares its calendar.
+
+def count_again(first: ActivityOutcome, participation: Participation, brand: Brand, at: datetime) -> bool:
+    """Count an activity that did not count only because of a leave that is being undone; whether it counts now.
+
+    Judged as of its arrival, as if he had been a member then; what it achieves is achieved, and given, at `at`. If it
+    does not count, its first outcome stays as it is. The caller has locked the participation, shares its calendar, and
+    has put the stay back.
+    """
+    outcome = count_activity(first.activity, participation, brand, at, first=first)
+    if outcome.reason:
+        return False
+    outcome.pk, outcome.left_by_id = first.pk, first.left_by_id
+    outcome.save(force_update=True)
+    first.grant_ids = outcome.grant_ids
+    return True
+
+
+def count_activity(
+    activity: Activity,
+    participation: Participation,
+    brand: Brand,
+    at: datetime,
+    *,
+    first: ActivityOutcome | None = None,
+) -> ActivityOutcome:
+    """Count the activity in one participation, or find why not: the outcome, which is not saved yet.
+
+    `first`: see `count_again`. The caller has locked the participation and shares its calendar.
     """
     target = participation.target
+    arrived_at = at if first is None else activity.recorded_at
     stays = list(Stay.objects.filter(participation=participation))
     is_anchor = _is_anchor(activity, participation, stays)
-    cycle = _find_cycle(activity, participation, stays, is_anchor=is_anchor)
+    cycle = _find_cycle(activity, participation, stays, is_anchor=is_anchor, first=first)
     stay = next((stay for stay in stays if cycle is not None and stay.covers(cycle.number)), None)
     progress = None
     if cycle is not None and stay is not None:
@@ -177,18 +207,19 @@ def _apply(activity: Activity, participation: Participation, brand: Brand, at: d
             participation=participation, run_number=stay.run_number, cycle_number=cycle.number
         ).first()
 
-    reason = _why_not(activity, participation, brand, cycle, stay, stays, progress, at, is_anchor=is_anchor)
+    reason = _why_not(activity, participation, brand, cycle, stay, stays, progress, arrived_at, is_anchor=is_anchor)
     measured = None
     if reason is None and cycle is not None and stay is not None:
         measured = measure(target, activity, partial(_was_visited, participation, stay.run_number, cycle.number))
         reason = NotCounted.NO_NUMBER if measured is None else None
     if measured is None or cycle is None or stay is None:
-        return ActivityOutcome.objects.create(
+        return ActivityOutcome(
             activity=activity,
             participation=participation,
             run_number=stay.run_number if stay else None,
             cycle_number=cycle.number if cycle else None,
             reason=reason or NotCounted.NOT_ENROLLED,
+            left_by_id=_left_by(cycle, stays) if reason == NotCounted.NOT_ENROLLED else None,
         )
 
     progress = progress or Progress(
@@ -204,14 +235,16 @@ def _apply(activity: Activity, participation: Participation, brand: Brand, at: d
         stays=stays,
         at=at,
     )
-    changes: dict[str, Any] = {"changed_at": at}
+    participation.changed_at = at
+    changed = ["changed_at"]
     if is_anchor:
-        changes |= {"anchored_at": activity.occurred_at, "closes_next_at": cycle.closes_at}
+        participation.anchored_at, participation.closes_next_at = activity.occurred_at, cycle.closes_at
+        changed += ["anchored_at", "closes_next_at"]
         _tell_end(stay, cycle.ends_at)
     elif cycle.ends_at is None and progress.achieved_at is not None and not was_achieved:
         _tell_end(stay, at)
-    Participation.objects.filter(pk=participation.pk).update(**changes)
-    return ActivityOutcome.objects.create(
+    participation.save(update_fields=changed)
+    return ActivityOutcome(
         activity=activity,
         participation=participation,
         run_number=stay.run_number,
@@ -222,6 +255,14 @@ def _apply(activity: Activity, participation: Participation, brand: Brand, at: d
         achieved=progress.achieved_at is not None,
         grant_ids=[grant.pk for grant in grants],
     )
+
+
+def _left_by(cycle: Cycle | None, stays: list[Stay]) -> int | None:
+    """The receipt of the leave but for which he had been a member of the cycle, which no stay covers."""
+    last = stays[-1] if stays else None
+    if cycle is None or last is None or cycle.number < last.first_cycle:
+        return None
+    return last.leave_receipt_id
 
 
 def _why_not(
@@ -274,12 +315,22 @@ def _is_anchor(activity: Activity, participation: Participation, stays: list[Sta
 
 
 def _find_cycle(
-    activity: Activity, participation: Participation, stays: list[Stay], *, is_anchor: bool
+    activity: Activity,
+    participation: Participation,
+    stays: list[Stay],
+    *,
+    is_anchor: bool,
+    first: ActivityOutcome | None,
 ) -> Cycle | None:
-    """The cycle in which the activity would count: in a calendar of his own with his instants."""
+    """The cycle in which the activity would count: in a calendar of his own with his instants.
+
+    In a calendar for everybody what has arrived stays in its cycle, though an edit may have moved its end since.
+    """
     group = participation.target.target_group
     occurred_at = activity.occurred_at
     cycles = Cycle.objects.filter(target_group=group)
+    if first is not None and not group.has_own_calendars:
+        return cycles.get(number=first.cycle_number or 0)
     if not group.has_own_calendars:
         return cycles.filter(starts_at__lte=occurred_at, ends_at__gt=occurred_at).first()
     calendar = CyclicCalendar(group, occurred_at) if is_anchor else own_calendar(group, participation)

@@ -104,6 +104,7 @@ def cancel_leave(
     source: Source,
     reason: str = "",
     request_id: str = "",
+    batch_id: UUID | None = None,
     even_if_inactive: bool = False,
 ) -> Receipt:
     """Take back a scheduled leave before it takes effect (domain.md 5).
@@ -120,7 +121,7 @@ def cancel_leave(
             raise CycleNotFound()
         receipt = Receipt.objects.create(
             **account_fields(
-                Origin(at, by, source, reason, request_id),
+                Origin(at, by, source, reason, request_id, batch_id),
                 participation=participation,
                 stay=stay,
                 streak_count=found.streak_count,

@@ -131,7 +131,7 @@ def _decide(cursor: Any, chunk: _Chunk, running: Cycle | None) -> None:
             "cycle_count": cycle_count,
             "target_value": target_value,
             "pays_at_end": pays_at_end,
-            "ended": _ended(target, at) if is_streak else [],
+            "ended": breaking_cycles(target, at) if is_streak else [],
             "kind": chunk.kind,
             "done": chunk.done,
             "is_scheduled": chunk.is_scheduled,
@@ -140,7 +140,7 @@ def _decide(cursor: Any, chunk: _Chunk, running: Cycle | None) -> None:
     )
 
 
-def _ended(target: Target, at: datetime) -> list[int]:
+def breaking_cycles(target: Target, at: datetime) -> list[int]:
     """The cycles that break a streak of whoever has not achieved them."""
     if target.target_group.tracking_type == TrackingType.NON_CONTINUOUS_STREAKS:
         return []

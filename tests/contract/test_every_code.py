@@ -49,6 +49,35 @@ def erased(scene: Scene, monkeypatch: Any) -> Answered:
     return scene.site.put(f"/v3/customers/{CUSTOMER}", {})
 
 
+def undo(scene: Scene, kind: str = "UNENROLLED") -> Answered:
+    """Of the last receipt of this kind."""
+    receipts = scene.site.get(scene.path(f"{TARGET}/enrollments/{{customerId}}"))[1]["data"]["receipts"]
+    receipt_id = next(each["receiptId"] for each in reversed(receipts) if each["kind"] == kind)
+    return scene.site.post(f"/v3/receipts/{receipt_id}/undo", {})
+
+
+def not_a_leave(scene: Scene, monkeypatch: Any) -> Answered:
+    return undo(scene, "ENROLLED")
+
+
+def already_undone(scene: Scene, monkeypatch: Any) -> Answered:
+    scene.site.post(scene.path(f"{TARGET}/unEnroll"), record())
+    undo(scene)
+    return undo(scene)
+
+
+def changed_since(scene: Scene, monkeypatch: Any) -> Answered:
+    scene.site.post(scene.path(f"{TARGET}/unEnroll"), record())
+    scene.site.post(scene.path(f"{TARGET}/enroll"), record())
+    return undo(scene)
+
+
+def too_late_to_undo(scene: Scene, monkeypatch: Any) -> Answered:
+    scene.site.post(scene.path(f"{TARGET}/unEnroll"), record())
+    scene.site.set_clock("2026-01-20T00:00:00Z")
+    return undo(scene)
+
+
 def without_credentials(scene: Scene, monkeypatch: Any) -> Answered:
     scene.site.client.credentials()
     return scene.site.get("/v3/receipts")
@@ -133,6 +162,10 @@ PROVOKED = {
     ErrorCode.TOO_MANY_REQUESTS: too_many,
     ErrorCode.NOT_A_SANDBOX: not_a_sandbox,
     ErrorCode.CUSTOMER_ERASED: erased,
+    ErrorCode.NOT_A_LEAVE: not_a_leave,
+    ErrorCode.ALREADY_UNDONE: already_undone,
+    ErrorCode.CHANGED_SINCE: changed_since,
+    ErrorCode.TOO_LATE_TO_UNDO: too_late_to_undo,
     ErrorCode.NOT_AUTHENTICATED: without_credentials,
     ErrorCode.NOT_PERMITTED: without_permission,
     ErrorCode.NOT_FOUND: get("/v3/receipts/999999999"),

@@ -34,7 +34,19 @@ def with_the_client(scene: Scene) -> None:
     client.save()
 
 
-BEFORE = {"enroll": out, "unEnrollCancel": leaving, "generateToken": with_the_client}
+def left_in_a_batch(scene: Scene) -> None:
+    """Which can be undone, by receipt or by batch."""
+    answer = scene.site.post(scene.path(f"{TARGET}/unEnroll/bulk"), {"customerIds": [scene.ids["customerId"]]})[1]
+    scene.ids |= {"batchId": answer["data"]["batchId"], "receiptId": answer["data"]["results"][0]["receiptId"]}
+
+
+BEFORE = {
+    "undoUnEnroll": left_in_a_batch,
+    "undoBatch": left_in_a_batch,
+    "enroll": out,
+    "unEnrollCancel": leaving,
+    "generateToken": with_the_client,
+}
 CALLS = [
     pytest.param(name, operation, example, id=f"{name}-{title}")
     for name, operation in OPERATIONS.items()

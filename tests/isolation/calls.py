@@ -25,6 +25,7 @@ NOT_FOUND = {
     "newcomer_id": (404, 310011),
     "leaving_id": (404, 310011),
     "receipt_id": (404, 4040),
+    "batch_id": (404, 4040),
     "period_id": (404, 310019),
     "period_name": (404, 310019),
 }
@@ -116,6 +117,8 @@ ROWS: dict[tuple[str, str], Row] = {
         query=lambda ids: {"after": ids["receipt_cursor"]}, foreign={"receipt_cursor": PASSED_OVER}
     ),
     ("receipts/<str:receipt_id>", "get"): Row(),
+    ("receipts/<str:receipt_id>/undo", "post"): Row(lambda ids: {"reason": "by mistake"}),
+    ("batches/<str:batch_id>/undo", "post"): Row(lambda ids: {"reason": "the wrong list"}),
     ("rewardGrants", "get"): Row(
         query=lambda ids: {"after": ids["grant_cursor"]}, foreign={"grant_cursor": PASSED_OVER}
     ),

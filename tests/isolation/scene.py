@@ -1,6 +1,7 @@
 """Two brands with the same rows, strangers to each other; and what a call answers, changes and asks the database."""
 
 import re
+import uuid
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,7 +95,8 @@ def make_side(name: str, first_customer: int) -> Side:
     )
     for customer in (member, leaving):
         enroll(customer=customer, target=target, at=START, by=name, source=Source.API)
-    leave_at_the_end(leaving, target, name)
+    batch_id = uuid.uuid4()
+    leave_at_the_end(leaving, target, name, batch_id)
     for number in range(3):
         buy(brand, member, f"{name}-event-{number}")
     receipt, grant = Receipt.objects.filter(brand=brand).latest("pk"), Grant.objects.get(brand=brand)
@@ -111,6 +113,7 @@ def make_side(name: str, first_customer: int) -> Side:
             "leaving_id": leaving.customer_id,
             "newcomer_id": newcomer.customer_id,
             "receipt_id": receipt.pk,
+            "batch_id": str(batch_id),
             "period_id": cycle.pk,
             "period_name": f"{name} c1",
             "event_id": f"{name}-event-0",
@@ -120,8 +123,16 @@ def make_side(name: str, first_customer: int) -> Side:
     )
 
 
-def leave_at_the_end(customer: Customer, target: Target, by: str) -> None:
-    unenroll(customer=customer, target=target, at=START, by=by, source=Source.API, effective=Effective.END_OF_CYCLE)
+def leave_at_the_end(customer: Customer, target: Target, by: str, batch_id: uuid.UUID) -> None:
+    unenroll(
+        customer=customer,
+        target=target,
+        at=START,
+        by=by,
+        source=Source.API,
+        effective=Effective.END_OF_CYCLE,
+        batch_id=batch_id,
+    )
 
 
 def buy(brand: Brand, customer: Customer, event_id: str) -> None:
@@ -138,7 +149,7 @@ def unknown_ids(ours: Side) -> dict[str, Any]:
         model = type(row).objects.filter(brand=ours.brand)
         row.pk, row.transaction_id = 7_998_000_000, model.earliest("pk").transaction_id
         unknown[name] = encode_cursor(row)
-    return unknown | {"period_name": "Nobodys c1", "event_id": "Nobodys-event-0"}
+    return unknown | {"period_name": "Nobodys c1", "event_id": "Nobodys-event-0", "batch_id": str(uuid.uuid4())}
 
 
 def ask(client: APIClient, call: Call, ids: Ids, method: str = "") -> Asked:

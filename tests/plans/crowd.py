@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from django.db import connection
 
@@ -66,10 +67,15 @@ def gather() -> Crowd:
         cursor.execute("SELECT id FROM oauth2_provider_application WHERE client_id = %s", [credentials.client_id])
         cursor.execute(CALLERS.format(brand=large.pk, client=cursor.fetchone()[0]))
     small = story_of("Quito")
-    member, leaving = (participation_of(milestone, number) for number in (3, 3 + SIZES.programmes))
+    member, leaving, left = (participation_of(milestone, 3 + n * SIZES.programmes) for n in range(3))
     unenroll(customer=leaving.customer, target=milestone, at=large.clock_at, effective=Effective.END_OF_CYCLE, **ACT)
+    batch_id = uuid4()
+    unenroll(customer=left.customer, target=milestone, at=large.clock_at, batch_id=batch_id, **ACT)
     with_history(milestone, streak, at=large.clock_at)
-    ids = ids_of(milestone, member, leaving)
+    ids = ids_of(milestone, member, leaving) | {
+        "receipt_id": left.receipts.latest("pk").pk,
+        "batch_id": str(batch_id),
+    }
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE, PARALLEL 0)")
     wait_until_feeds_show(Receipt.objects.latest("transaction_id").transaction_id)
@@ -92,7 +98,6 @@ def ids_of(target: Target, member: Participation, leaving: Participation) -> dic
         "customer_id": member.customer.customer_id,
         "leaving_id": leaving.customer.customer_id,
         "newcomer_id": CustomerFactory(brand=brand, customer_id=810_000_001).customer_id,
-        "receipt_id": receipt.pk,
         "period_id": cycle.pk,
         "period_name": cycle.ref_code,
         "event_id": member.customer.activities.earliest("pk").event_id,

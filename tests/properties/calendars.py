@@ -93,8 +93,8 @@ class AgnosticCalendar(Calendar):
         )
 
     def has_begun(self, cycle: Cycle, at: datetime) -> bool:
-        """Enrolling for the first time begins cycle 1, so for whoever asks it has begun."""
-        return cycle.number == 1 or cycle.starts_at <= at
+        """Enrolling for the first time begins cycle 1, an achievement each other: that is known when it happens."""
+        return cycle.number == 1 or cycle.starts_at != NOT_YET
 
     def may_name(self, cycle: Cycle, at: datetime) -> bool:
         """Only the open one."""

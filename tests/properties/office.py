@@ -58,13 +58,13 @@ class Office(History, ABC):
             return GROUP_NOT_FOUND
         return None if self._is_target_active else TARGET_NOT_FOUND
 
-    def _refuse_frozen_or_erased(self, even_if_inactive: bool = False) -> None:
+    def _refuse_frozen_or_erased(self, even_if_inactive: bool = False, *, of_erased: int = CUSTOMER_NOT_FOUND) -> None:
         """In this order. Staff who say so are let through what is frozen."""
         frozen = self._frozen()
         if frozen is not None and not even_if_inactive:
             raise Refusal(frozen)
         if self.is_erased:
-            raise Refusal(CUSTOMER_NOT_FOUND)
+            raise Refusal(of_erased)
 
     # Editing (domain.md 7): see editing.py
 

@@ -171,6 +171,30 @@ class Activity:
     day: date | None = None
 
 
+@dataclass(frozen=True)
+class Missed:
+    """An activity that found him out, as it arrived: in a calendar for everybody in `cycle`."""
+
+    event_id: str
+    arrived_at: datetime
+    occurred_at: datetime
+    amount: Decimal | None
+    quantity: Decimal | None
+    attribute: object
+    cycle: int
+
+
+@dataclass
+class Change:
+    """A receipt was written; of a leave: how the stay was `before`, and what he did since that did not count."""
+
+    kind: str
+    at: datetime
+    before: Stay | None = None
+    is_taken_back: bool = False
+    missed: list[Missed] = field(default_factory=list)
+
+
 # What is answered
 
 

@@ -5,7 +5,7 @@ works everything else out again at each question, with loops. One short function
 in a docstring is the section the rule comes from, in our own words. What concerns the programme as a whole,
 or the customer as a whole, is in `office.py`.
 
-Left out for now: undo and edits. It imports nothing of the product and reads no clock.
+It imports nothing of the product and reads no clock.
 """
 
 from dataclasses import replace
@@ -15,11 +15,14 @@ from decimal import Decimal
 from tests.properties.office import Office
 from tests.properties.programme import (
     AGNOSTIC,
+    FIXED,
     Activity,
     Balance,
+    Change,
     Counted,
     Cycle,
     CycleView,
+    Missed,
     NotCounted,
     Outcome,
     Programme,
@@ -32,6 +35,13 @@ ALREADY_ENROLLED = 310119
 NOT_ENROLLED = 310126
 CYCLE_NOT_FOUND = 310019
 BALANCE_NOT_ALLOWED = 300004
+CUSTOMER_ERASED = 300012
+NOT_A_LEAVE = 300013
+ALREADY_TAKEN_BACK = 300014
+CHANGED_SINCE = 300015
+TOO_LATE = 300016
+
+UNDO_WINDOW = timedelta(hours=24)
 
 AHEAD_OF_NOW_ALLOWED = timedelta(minutes=5)
 HIGHEST_BALANCE = Decimal(10**15 - 1)
@@ -43,6 +53,7 @@ class Reference(Office):
     def __init__(self, programme: Programme) -> None:
         super().__init__(programme)
         self.receipts: list[Outcome] = []
+        self.changes: list[Change] = []  # what each receipt is about
 
     # Changes
 
@@ -87,7 +98,8 @@ class Reference(Office):
             raise Refusal(NOT_ENROLLED, left_at=self._left_at(self._stays[-1]) if self._stays else None)
         stay = self._stays[-1]
         if scheduled and stay.leave_is_scheduled:
-            return self.receipts[-1]  # any later receipt would have ended or cancelled the pending leave
+            in_force = self._leave_in_force()
+            return next(each for each, of in zip(self.receipts, self.changes, strict=True) if of is in_force)
         left = self._running_or_next(at)
 
         first_left = left.number + 1 if scheduled else left.number
@@ -99,7 +111,7 @@ class Reference(Office):
         )
 
         verdicts = {each.number: self._verdict_leaving(each) for each in self.programme.cycles}
-        return self._write_receipt("LEAVE_SCHEDULED" if scheduled else "UNENROLLED", at, left, verdicts)
+        return self._write_receipt("LEAVE_SCHEDULED" if scheduled else "UNENROLLED", at, left, verdicts, before=stay)
 
     def cancel_leave(self, *, at: datetime, even_if_inactive: bool = False) -> Outcome:
         """Stay after all: a scheduled leave that has not taken effect is taken back (domain.md 5).
@@ -114,9 +126,46 @@ class Reference(Office):
         running = self._running_or_next(at)
 
         self._stays[-1] = replace(self._stays[-1], end_cycle=None, leaves_after=None)
+        self._leave_in_force().is_taken_back = True
 
         verdicts = {each.number: self._verdict_staying(each.number, running) for each in self.programme.cycles}
         return self._write_receipt("LEAVE_CANCELLED", at, running, verdicts)
+
+    def undo(self, number: int, *, at: datetime) -> tuple[Outcome, dict[str, Counted]]:
+        """Take back the leave of the `number`th receipt, as if he had not left (domain.md 5).
+
+        A scheduled one is cancelled; an immediate one is undone within 24 hours while nothing that was left has closed.
+        Answers the receipt, and by event what counts now that did not because he had left. Raises `Refusal` 300013,
+        310017, 310018, 300012, 300014, 300015, 300016, in this order.
+        """
+        change = self.changes[number]
+        if change.kind not in ("UNENROLLED", "LEAVE_SCHEDULED"):
+            raise Refusal(NOT_A_LEAVE)
+        self._refuse_frozen_or_erased(of_erased=CUSTOMER_ERASED)
+        self._refuse_stale(at)
+        self._refuse_closed(at)
+        if change.is_taken_back:
+            raise Refusal(ALREADY_TAKEN_BACK)
+        if change.kind == "LEAVE_SCHEDULED":
+            return self._undo_scheduled(change, at), {}
+        if change is not self.changes[-1]:
+            raise Refusal(CHANGED_SINCE)
+        if at >= change.at + UNDO_WINDOW or self._has_closed_from(self._stays[-1].end_cycle, at):
+            raise Refusal(TOO_LATE)
+        if any(each.arrived_at > at for each in change.missed):
+            raise StaleInstant  # what came later is not counted at an earlier instant
+
+        change.is_taken_back = True
+        self._stays[-1] = change.before
+        counted = {}
+        for missed in change.missed:
+            answer = self._count_if_nothing_else_was_in_the_way(missed, at)
+            if answer is not None:
+                counted[missed.event_id] = answer
+
+        running = self.calendar.running_or_next(at)
+        verdicts = {each.number: self._verdict_staying(each.number, running) for each in self.programme.cycles}
+        return self._write_receipt("UNENROLMENT_UNDONE", at, running, verdicts), counted
 
     def record(
         self,
@@ -126,17 +175,30 @@ class Reference(Office):
         amount: Decimal | None,
         quantity: Decimal | None = None,
         attribute: object = None,
+        event_id: str = "",
     ) -> Counted | NotCounted:
         """Process one activity; it counts in the cycle it belongs to or not at all (domain.md 6 and 10).
 
         `attribute` is what it has under the name that the target adds up.
         """
         self._refuse_stale(at)
-        reason = self._reason_not_to_count(at, occurred_at)
+        cycle = self._calendar_with(occurred_at).of_activity(at, occurred_at)
+        reason = self._reason_not_to_count(at, occurred_at, cycle)
+        if reason == "not_enrolled" and self.changes[-1].kind == "UNENROLLED":
+            self.changes[-1].missed.append(Missed(event_id, at, occurred_at, amount, quantity, attribute, cycle.number))
         if reason is not None:
             return NotCounted(reason)
+        return self._count(at, cycle.number, occurred_at, amount, quantity, attribute)
 
-        cycle = self._calendar_with(occurred_at).of_activity(at, occurred_at).number
+    def _count(
+        self,
+        at: datetime,
+        cycle: int,
+        occurred_at: datetime,
+        amount: Decimal | None,
+        quantity: Decimal | None,
+        attribute: object,
+    ) -> Counted | NotCounted:
         run = self._covering_stay(cycle).run
         day = None if self._is_return(amount, quantity) else self._local_day(occurred_at)
         change = self._change(run, cycle, day, amount, quantity, attribute)
@@ -249,14 +311,43 @@ class Reference(Office):
             return self._stays[-1].run + 1
         return self._stays[-1].run
 
+    # Undoing (domain.md 5)
+
+    def _leave_in_force(self) -> Change:
+        """The last leave that was not taken back."""
+        return [each for each in self.changes if each.before is not None and not each.is_taken_back][-1]
+
+    def _undo_scheduled(self, change: Change, at: datetime) -> Outcome:
+        """While it is in force, and has not taken effect, it is cancelled."""
+        if self._stays[-1].end_cycle is None or self._leave_in_force() is not change:
+            raise Refusal(CHANGED_SINCE)
+        if not self.is_enrolled(at):
+            raise Refusal(TOO_LATE)
+        return self.cancel_leave(at=at)
+
+    def _has_closed_from(self, number: int, at: datetime) -> bool:
+        """A cycle from this one on has closed; its instant counts, not when somebody got round to it."""
+        later = self.calendar.cycles[number - 1 :]
+        return any(each.closes_at <= at or each.number in self._barred for each in later)
+
+    def _count_if_nothing_else_was_in_the_way(self, missed: Missed, at: datetime) -> Counted | None:
+        """Looked at as it was when it arrived, had he been a member. (Agnostic: what counted before it may have ended
+        a cycle just now.)"""
+        cycle = self._calendar_with(missed.occurred_at).of_activity(at, missed.occurred_at)
+        if self.programme.window == FIXED:
+            cycle = self.programme.cycles[missed.cycle - 1]
+        if self._reason_not_to_count(missed.arrived_at, missed.occurred_at, cycle) is not None:
+            return None
+        answer = self._count(at, cycle.number, missed.occurred_at, missed.amount, missed.quantity, missed.attribute)
+        return answer if isinstance(answer, Counted) else None
+
     # Whether an activity counts (domain.md 6)
 
-    def _reason_not_to_count(self, at: datetime, occurred_at: datetime) -> str | None:
-        """The first reason that applies, else None."""
+    def _reason_not_to_count(self, at: datetime, occurred_at: datetime, cycle: Cycle | None) -> str | None:
+        """The first reason that applies, else None. `cycle`: the one it lies in."""
         if self._frozen() is not None:
             return "target_inactive"
         calendar = self._calendar_with(occurred_at)
-        cycle = calendar.of_activity(at, occurred_at)
         if cycle is None:
             return "no_cycle"
         stay = self._covering_stay(cycle.number)
@@ -310,9 +401,9 @@ class Reference(Office):
             return "member"
         return self._verdict_of_earlier(cycle)
 
-    def _verdict_staying(self, cycle: int, running: Cycle) -> str:
-        """Cancelling a leave: the cycles from the running one on that are his again, and the earlier."""
-        if cycle >= running.number and self._stays[-1].covers(cycle):
+    def _verdict_staying(self, cycle: int, running: Cycle | None) -> str:
+        """Taking a leave back: the cycles from the running one on that are his again, and the earlier."""
+        if running is not None and cycle >= running.number and self._stays[-1].covers(cycle):
             return "member"
         return self._verdict_of_earlier(cycle)
 
@@ -337,12 +428,12 @@ class Reference(Office):
             return False
         return self._value(run, cycle.number) >= cycle.target_value
 
-    def _values_known(self, at: datetime, running: Cycle) -> dict[int, Decimal | None]:
+    def _values_known(self, at: datetime, running: Cycle | None) -> dict[int, Decimal | None]:
         """Values of the cycle running (or next) when he came, and of closed cycles some stay covers; of others none."""
         values: dict[int, Decimal | None] = {}
         for cycle in self.calendar.cycles:
             stay = self._covering_stay(cycle.number)
-            if cycle.number == running.number:
+            if running is not None and cycle.number == running.number:
                 values[cycle.number] = self._value(self._stays[-1].run, cycle.number)
             elif cycle.closes_at <= at and stay is not None:
                 values[cycle.number] = self._value(stay.run, cycle.number)
@@ -351,7 +442,13 @@ class Reference(Office):
         return values
 
     def _write_receipt(
-        self, kind: str, at: datetime, running: Cycle, verdicts: dict[int, str], ignored: list[str] | None = None
+        self,
+        kind: str,
+        at: datetime,
+        running: Cycle | None,
+        verdicts: dict[int, str],
+        ignored: list[str] | None = None,
+        before: Stay | None = None,
     ) -> Outcome:
         """The account of a change that has just been made, as of its instant; `running`: when it was asked for.
 
@@ -370,6 +467,7 @@ class Reference(Office):
             ignored=ignored or [],
         )
         self.receipts.append(outcome)
+        self.changes.append(Change(kind, at, before))
         return outcome
 
     # How a cycle stands now (api.md 7)

@@ -129,6 +129,42 @@ class Histories(RuleBasedStateMachine):
         choice = self.world.pairs if who >= ANYBODY else scheduled
         self.world.cancel_leave(choice[who % len(choice)], at=self.world.now, by_staff=by_staff)
 
+    @precondition(lambda self: any(each.reference.changes for each in self.world.pairs))
+    @rule(who=WHO, back=st.sampled_from((1, 1, 1, 2, 3)), early=EARLY)
+    def undo(self, who: int, back: int, early: timedelta) -> None:
+        """The last change of somebody, mostly a leave; or an earlier one."""
+        known = [each for each in self.world.pairs if each.reference.changes]
+        left = [each for each in known if each.reference.changes[-1].before is not None]
+        choice = known if who >= ANYBODY else left or known
+        pair = choice[who % len(choice)]
+        self.world.undo(pair, -min(back, len(pair.reference.changes)), at=self.world.now - early)
+
+    @rule(
+        who=WHO,
+        scheduled=st.sampled_from((False, False, True)),
+        meanwhile=st.lists(st.tuples(AMOUNTS, st.sampled_from((0, 1, 4, 24)), NEAR), max_size=4),
+        then=st.sampled_from(("undo", "undo", "undo twice", "leave again")),
+    )
+    def leave_and_undo(
+        self, who: int, scheduled: bool, meanwhile: list[tuple[Decimal | None, int, timedelta]], then: str
+    ) -> None:
+        """By mistake; what he does until that is seen goes on being delivered, sometimes late."""
+        pair = self.pair(who, is_enrolled=True)
+        if scheduled:
+            self.world.unenroll(pair, scheduled=True, at=self.world.now)
+        self.world.unenroll(pair, scheduled=False, at=self.world.now)
+        for amount, hours, off in meanwhile:
+            self.deliver(pair, EVENT_NAMES[0], amount, off)
+            self.world.now += timedelta(hours=hours)
+        if not pair.reference.changes:
+            return
+        self.world.undo(pair, -1, at=self.world.now)
+        if then == "undo twice":
+            self.world.undo(pair, -min(2, len(pair.reference.changes)), at=self.world.now)
+        if then == "leave again":
+            self.world.unenroll(pair, scheduled=False, at=self.world.now)
+            self.world.undo(pair, -1, at=self.world.now)
+
     # Activity
 
     @rule(who=WHO, name=st.sampled_from(EVENT_NAMES), amount=AMOUNTS)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError
-from django.db.models import Exists, QuerySet
+from django.db.models import Exists, Q, QuerySet
 from hypothesis import Phase
 
 from enrollments import calendars, editing, queries, situation, standing
@@ -22,6 +22,7 @@ from enrollments.operations import (
     erasing,
     granting,
     leaving,
+    undoing,
 )
 from enrollments.situation import Situation
 from targets.models import Inactivity
@@ -29,6 +30,7 @@ from tests.properties.test_histories import Histories, PersonalHistories, play
 
 SEEDS = 40  # of ten histories each; most are caught by the first, some by the tenth, depending on what else is loaded
 PARTS = 4
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def leave_after_the_running_cycle(patch: pytest.MonkeyPatch) -> None:
@@ -164,6 +166,37 @@ def pay_own_cycles_to_whoever_reached_the_value(patch: pytest.MonkeyPatch) -> No
     patch.setattr(closing_own, "PAY", closing_own.PAY.replace(membership, ""))
 
 
+def undo_whenever_somebody_likes(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(undoing, "undo_until", lambda receipt: NEVER)
+
+
+def undo_into_a_closed_cycle(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(undoing, "Q", lambda **_: Q(pk=0))
+
+
+def forget_what_he_did_before_the_undoing(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(undoing, "count_again", lambda *details: False)
+
+
+def count_what_would_not_have_counted_then(patch: pytest.MonkeyPatch) -> None:
+    count = activity.count_activity
+
+    def wrong(stored: Any, *details: Any, first: Any = None) -> Any:
+        if first is not None:
+            stored.recorded_at = details[-1]
+        return count(stored, *details, first=first)
+
+    patch.setattr(activity, "count_activity", wrong)
+
+
+def open_a_stay_whose_leave_was_scheduled(patch: pytest.MonkeyPatch) -> None:
+    def wrong(stay: Stay, *_: Any) -> None:
+        stay.end_cycle = stay.left_at = stay.leaves_after = stay.leave_receipt = None
+        stay.save()
+
+    patch.setattr(undoing, "_put_back", wrong)
+
+
 def begin_own_calendars_early(patch: pytest.MonkeyPatch) -> None:
     own_boundary = calendars.own_boundary
     patch.setattr(calendars, "own_boundary", lambda *details: own_boundary(*details) - timedelta(hours=1))
@@ -188,6 +221,11 @@ WRONG = [
     forget_one_enrolment_when_erasing,
     keep_what_receipts_of_the_erased_say,
     let_edits_reach_what_has_begun,
+    undo_whenever_somebody_likes,
+    undo_into_a_closed_cycle,
+    forget_what_he_did_before_the_undoing,
+    count_what_would_not_have_counted_then,
+    open_a_stay_whose_leave_was_scheduled,
 ]
 WRONG_FOR_OWN_CALENDARS = [pay_own_cycles_to_whoever_reached_the_value, begin_own_calendars_early]
 

@@ -20,8 +20,10 @@ from enrollments.operations import (
     record_activity,
     set_group_active,
     set_target_active,
+    undo_leave,
     unenroll,
 )
+from enrollments.queries import find_receipt
 from enrollments.receipts import account, accounts
 from rewards.enums import RewardKind
 from rewards.operations import RewardData, define_programme
@@ -200,6 +202,33 @@ class World:
         self._compare_receipts(answer, expected)
         self.check(pair)
 
+    def undo(self, pair: Pair, number: int, *, at: datetime) -> None:
+        """Take the leave of his `number`th receipt back. First a dry run, which must foresee it and write nothing."""
+        receipts = Receipt.objects.filter(participation__customer=pair.customer, participation__target=pair.target)
+        receipt_id = receipts.order_by("pk").values_list("pk", flat=True)[number % len(pair.reference.changes)]
+        number %= len(pair.reference.changes)
+
+        def undo(dry_run: bool) -> Any:
+            return undo_leave(receipt=find_receipt(self.brand, receipt_id), at=at, dry_run=dry_run, **ACT)
+
+        foreseen = answer_of(lambda: undo(dry_run=True))
+        self.check()
+        expected = answer_of(lambda: pair.reference.undo(number, at=at))
+        answer = answer_of(lambda: undo(dry_run=False))
+        if isinstance(expected, Refused):
+            agree(answer, expected)
+            agree(foreseen, expected)
+        else:
+            receipt, counted = expected
+            self._compare_receipts(answer.receipt, receipt)
+            granted = sum(len(each.granted) for each in counted.values())
+            agree((answer.counted, answer.granted), (len(counted), granted))
+            agree((foreseen.counted, foreseen.granted, foreseen.receipt.pk), (len(counted), granted, None))
+            for activity, outcomes_of_it, _ in self.delivered:
+                if activity.event_id in counted:
+                    outcomes_of_it[pair.target.pk] = counted[activity.event_id]
+        self.check(pair)
+
     def set_group_active(self, target: Target, is_active: bool, *, at: datetime) -> None:
         """Overtaken, it takes effect at the last change of anybody in the group."""
         pairs = self._of(target)
@@ -278,6 +307,7 @@ class World:
                     amount=activity.amount,
                     quantity=activity.quantity,
                     attribute=activity.attributes.get(ATTRIBUTE),
+                    event_id=activity.event_id,
                 )
                 for each in joined
             }

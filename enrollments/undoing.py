@@ -1,0 +1,182 @@
+"""Taking back the leaves of a whole batch, chunk by chunk, each with an outcome."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import OperationalError, connection
+from django.db.models import QuerySet
+
+from enrollments.enums import ReceiptKind, Source, UndoOutcome
+from enrollments.models import Receipt
+from enrollments.operations import Undone, undo_leave, undo_together
+from enrollments.operations.closing import never
+from targets.clock import run_at_now
+from targets.errors import (
+    AlreadyUndone,
+    BatchNotFound,
+    ChangedSince,
+    CustomerErased,
+    DomainError,
+    StaleInstant,
+    TargetGroupNotFound,
+    TargetNotFound,
+    TooLateToUndo,
+)
+from targets.models import Brand
+
+RECEIPTS_AT_ONCE = 2_000  # loaded, and undone in one transaction where that is all there is to do
+LEAVING = (ReceiptKind.UNENROLLED, ReceiptKind.LEAVE_SCHEDULED)
+
+# What needs nothing more to be done: undoing a batch twice is success.
+DONE = frozenset({UndoOutcome.UNDONE, UndoOutcome.CANCELLED, UndoOutcome.ALREADY_UNDONE})
+REFUSED: dict[type[DomainError], UndoOutcome] = {
+    AlreadyUndone: UndoOutcome.ALREADY_UNDONE,
+    ChangedSince: UndoOutcome.CHANGED_SINCE,
+    TooLateToUndo: UndoOutcome.TOO_LATE,
+    CustomerErased: UndoOutcome.ERASED,
+    TargetGroupNotFound: UndoOutcome.INACTIVE,
+    TargetNotFound: UndoOutcome.INACTIVE,
+    StaleInstant: UndoOutcome.TRY_AGAIN,
+}
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """What became of one leave, the receipt `undoes`. `receipt_id` is of the receipt that took it back, now or before;
+    `message` says why not. An erased customer has no `customer_id`. The rest: see `Undone`."""
+
+    undoes: int
+    customer_id: int | None
+    outcome: UndoOutcome
+    receipt_id: int | None = None
+    counted: int = 0
+    granted: int = 0
+    message: str = ""
+
+    @property
+    def is_written(self) -> bool:
+        """Whether there is a new receipt."""
+        return self.receipt_id is not None and not self.message
+
+
+@dataclass(frozen=True)
+class Undoing:
+    """Who takes back what, and why. `batch_id` goes to the new receipts."""
+
+    brand: Brand
+    by: str
+    source: Source
+    reason: str = ""
+    request_id: str = ""
+    batch_id: UUID | None = None
+    dry_run: bool = False
+
+
+def leaves_of_batch(brand: Brand, batch_id: UUID) -> QuerySet[Receipt]:
+    """The receipts of its leaves, in the order in which they were written. Raises `BatchNotFound` if it has none."""
+    leaves = Receipt.objects.filter(brand=brand, batch_id=batch_id, kind__in=LEAVING).order_by("pk")
+    if not leaves.exists():
+        raise BatchNotFound(f"No batch {batch_id} of unenrolments is found.")
+    return leaves
+
+
+def undo_each(
+    undoing: Undoing,
+    leaves: QuerySet[Receipt],
+    *,
+    after: int = 0,
+    most: int | None = None,
+    is_to_stop: Callable[[], bool] = never,
+) -> Iterator[TakenBack]:
+    """Take back each of `leaves`, which are of one target and in the order of their ids, and yield what became of it.
+
+    `after`: only those of greater ids; of these the first `most`. What is not consumed is not done; what was yielded
+    is committed. With `dry_run` nothing is written. `is_to_stop` is asked between chunks. Safe to run again: what was
+    taken back says so.
+    """
+    related = leaves.select_related("participation__customer", "participation__target__target_group")
+    left = most
+    while not is_to_stop() and left != 0:
+        size = RECEIPTS_AT_ONCE if left is None else min(left, RECEIPTS_AT_ONCE)
+        chunk = list(related.filter(pk__gt=after)[:size])
+        if not chunk:
+            return
+        yield from _chunk(undoing, chunk)
+        after = chunk[-1].pk
+        left = None if left is None else left - len(chunk)
+
+
+def _chunk(undoing: Undoing, chunk: list[Receipt]) -> Iterator[TakenBack]:
+    """First together whoever can be; then, in their order, the others."""
+    before = dict(Receipt.objects.filter(undoes__in=[each.pk for each in chunk]).values_list("undoes_id", "pk"))
+    together = _together(undoing, [each for each in chunk if each.pk not in before])
+    for receipt in chunk:
+        customer_id = receipt.participation.customer.customer_id
+        if receipt.pk in together:
+            yield TakenBack(receipt.pk, customer_id, UndoOutcome.UNDONE, together[receipt.pk])
+        elif receipt.pk in before:
+            message = f"Was taken back by receipt {before[receipt.pk]}."
+            yield TakenBack(receipt.pk, customer_id, UndoOutcome.ALREADY_UNDONE, before[receipt.pk], message=message)
+        else:
+            yield _alone(undoing, receipt)
+
+
+def _together(undoing: Undoing, receipts: list[Receipt]) -> dict[int, int | None]:
+    """In one transaction, committed when this returns."""
+    targets = {each.participation.target_id: each.participation.target for each in receipts}
+    if len(targets) != 1:
+        return {}
+    (target,) = targets.values()
+    if target.target_group.has_own_calendars:
+        return {}
+    ids = [each.pk for each in receipts if each.kind == ReceiptKind.UNENROLLED]
+    try:
+        return run_at_now(
+            undoing.brand, lambda at: undo_together(target=target, receipt_ids=ids, **_details(undoing, at))
+        )
+    except DomainError:  # closed or frozen meanwhile: each is to be told for himself
+        return {}
+    except OperationalError:  # or too slow
+        if not connection.is_usable():
+            raise
+        return {}
+
+
+def _alone(undoing: Undoing, receipt: Receipt) -> TakenBack:
+    customer = receipt.participation.customer
+    customer.brand = receipt.participation.target.brand = undoing.brand
+    try:
+        undone: Undone = run_at_now(undoing.brand, lambda at: undo_leave(receipt=receipt, **_details(undoing, at)))
+    except OperationalError as error:  # a lock or statement time-out: the others go on
+        if not connection.is_usable():
+            raise
+        return TakenBack(receipt.pk, customer.customer_id, UndoOutcome.TRY_AGAIN, message=str(error).strip())
+    except DomainError as refusal:
+        outcome = REFUSED[type(refusal)]
+        receipt_id = refusal.receipt_id if isinstance(refusal, AlreadyUndone) else None
+        return TakenBack(receipt.pk, customer.customer_id, outcome, receipt_id, message=refusal.message)
+    is_cancelled = undone.receipt.kind == ReceiptKind.LEAVE_CANCELLED
+    return TakenBack(
+        receipt.pk,
+        customer.customer_id,
+        UndoOutcome.CANCELLED if is_cancelled else UndoOutcome.UNDONE,
+        undone.receipt.pk,
+        undone.counted,
+        undone.granted,
+    )
+
+
+def _details(undoing: Undoing, at: datetime) -> dict[str, Any]:
+    """What `undo_leave` and `undo_together` take both."""
+    return {
+        "at": at,
+        "by": undoing.by,
+        "source": undoing.source,
+        "reason": undoing.reason,
+        "request_id": undoing.request_id,
+        "batch_id": undoing.batch_id,
+        "dry_run": undoing.dry_run,
+    }
