@@ -1,4 +1,4 @@
-"""Many at once leave just as each would for himself, whatever has happened before (domain.md 5)."""
+"""Many at once leave, and are brought back, just as each would be for himself, whatever has happened (domain.md 5)."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -17,11 +17,11 @@ from enrollments.operations import unenroll, unenroll_together
 from enrollments.receipts import forfeited_period
 from targets.errors import CycleNotFound, DomainError, NotEnrolled, StaleInstant
 from targets.models import Customer, Target
-from tests.properties.test_histories import BY_STAFF, EARLY, Histories, play
+from tests.properties.regretted import MADE_BY_DATABASE, RegrettedHistories, without
+from tests.properties.test_histories import BY_STAFF, EARLY, play
 
 NOBODY = 999_999
 ACT = {"by": "crowd", "source": Source.COMMAND, "reason": "over", "request_id": "r2"}
-MADE_BY_DATABASE = ("id", "transaction_id", "snapshot")
 
 
 class Told(NamedTuple):
@@ -43,7 +43,7 @@ class After(NamedTuple):
     participations: list[dict[str, Any]]
 
 
-class CrowdedHistories(Histories):
+class CrowdedHistories(RegrettedHistories):
     """After any step everybody is unenrolled, once one by one and once together, and both are taken back."""
 
     @rule(
@@ -89,10 +89,6 @@ def taken_back(target: Target, leave: Callable[[], dict[int, Told] | str]) -> Af
         )
         transaction.set_rollback(True)
     return after
-
-
-def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name not in names}
 
 
 def told_one_by_one(numbers: list[int], leave: dict[str, Any]) -> dict[int, Told] | str:
