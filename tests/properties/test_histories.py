@@ -142,14 +142,23 @@ class Histories(RuleBasedStateMachine):
     @rule(
         who=WHO,
         scheduled=st.sampled_from((False, False, True)),
-        meanwhile=st.lists(st.tuples(AMOUNTS, st.sampled_from((0, 1, 4, 24)), NEAR), max_size=4),
+        at_the_end=st.booleans(),
+        meanwhile=st.lists(st.tuples(AMOUNTS, st.sampled_from((0, 1, 4, 20)), NEAR), max_size=4),
         then=st.sampled_from(("undo", "undo", "undo twice", "leave again")),
     )
     def leave_and_undo(
-        self, who: int, scheduled: bool, meanwhile: list[tuple[Decimal | None, int, timedelta]], then: str
+        self,
+        who: int,
+        scheduled: bool,
+        at_the_end: bool,
+        meanwhile: list[tuple[Decimal | None, int, timedelta]],
+        then: str,
     ) -> None:
-        """By mistake; what he does until that is seen goes on being delivered, sometimes late."""
+        """By mistake, often shortly before his cycle ends; what he does until that is seen goes on being delivered."""
         pair = self.pair(who, is_enrolled=True)
+        cycle = pair.reference.calendar.running_or_next(self.world.now)
+        if at_the_end and cycle is not None and cycle.ends_at != NOT_YET:
+            self.let_come(cycle.ends_at - timedelta(hours=2))
         if scheduled:
             self.world.unenroll(pair, scheduled=True, at=self.world.now)
         self.world.unenroll(pair, scheduled=False, at=self.world.now)

@@ -7,7 +7,7 @@ import sys
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, TextIO, TypeVar, cast
 from uuid import uuid4
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -15,7 +15,7 @@ from rest_framework import serializers
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from enrollments.batch import Batch, Left, leave_each
+from enrollments.batch import Batch, leave_each
 from enrollments.closing_job import Stop
 from enrollments.enums import Effective, Source
 from enrollments.management.leaving_report import REPORTS
@@ -26,6 +26,8 @@ from targets.queries import LARGEST_ID, find_target
 
 ID = re.compile(r"[0-9]{1,19}")
 BYTE_ORDER_MARK = "\ufeff"  # spreadsheets write one at the beginning of a file
+Row = TypeVar("Row")
+
 UNUSABLE = 2  # exit code: nothing was tried
 INTERRUPTED = 130  # as shells say for Ctrl-C
 
@@ -70,7 +72,8 @@ class Command(BaseCommand):
         )
         report = REPORTS[options["format"]](batch, cast("TextIO", self.stdout))
         with Stop() as stop:
-            for left in with_progress(leave_each(batch, customer_ids, is_to_stop=lambda: stop.is_asked), customer_ids):
+            lefts = leave_each(batch, customer_ids, is_to_stop=lambda: stop.is_asked)
+            for left in with_progress(lefts, len(customer_ids), "Unenrolling"):
                 report.add(left)
         report.end()
         if report.count < len(customer_ids):
@@ -139,9 +142,9 @@ def customer_id(text: str, where: str) -> int:
     return int(text)
 
 
-def with_progress(lefts: Iterator[Left], customer_ids: Sequence[int]) -> Iterator[Left]:
+def with_progress(rows: Iterator[Row], count: int, what: str) -> Iterator[Row]:
     """A bar on a terminal (standard error), nothing elsewhere."""
     console = Console(stderr=True)
-    columns = (TextColumn("Unenrolling"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        yield from progress.track(lefts, total=len(customer_ids))
+        yield from progress.track(rows, total=count)
