@@ -101,6 +101,23 @@ STATEMENTS = {
          WHERE (stay.end_cycle, stay.leave_receipt_id) IS DISTINCT FROM (in_force.end_cycle, in_force.id::bigint)
         """,
     ),
+    # What is taken back is a leave of the same stay, by the kind of receipt that does that, to the end it had before.
+    "undoing_takes_a_leave_back": (
+        "A receipt that takes another one back is of the same stay, and puts the end back that it had before.",
+        """
+        SELECT participation.customer_id, participation.target_id,
+               format('receipt %%s (%%s) takes back receipt %%s (%%s)', undoing.id, undoing.kind, receipt.id,
+                      receipt.kind) AS detail
+          FROM enrollments_receipt undoing
+          JOIN enrollments_receipt receipt ON receipt.id = undoing.undoes_id
+          JOIN enrollments_participation participation ON participation.id = undoing.participation_id
+         WHERE receipt.stay_id <> undoing.stay_id OR receipt.id > undoing.id
+            OR (undoing.kind, receipt.kind) NOT IN
+               (('LEAVE_CANCELLED', 'LEAVE_SCHEDULED'), ('UNENROLMENT_UNDONE', 'UNENROLLED'))
+            OR (undoing.end_cycle_before, undoing.end_cycle)
+               IS DISTINCT FROM (receipt.end_cycle, receipt.end_cycle_before)
+        """,
+    ),
     # domain.md 9.3
     "immediate_achievement_is_paid": (
         "An achieved period of an immediate milestone has its grant, if there was a reward then.",

@@ -13,6 +13,7 @@ from enrollments.enums import ReceiptKind, Source, UndoOutcome
 from enrollments.models import Receipt
 from enrollments.operations import Undone, undo_leave, undo_together
 from enrollments.operations.closing import never
+from enrollments.receipts import LEAVING
 from targets.clock import run_at_now
 from targets.errors import (
     AlreadyUndone,
@@ -27,8 +28,8 @@ from targets.errors import (
 )
 from targets.models import Brand
 
+MOST_TIMEOUTS = 3  # of a chunk
 RECEIPTS_AT_ONCE = 2_000  # loaded, and undone in one transaction where that is all there is to do
-LEAVING = (ReceiptKind.UNENROLLED, ReceiptKind.LEAVE_SCHEDULED)
 
 # What needs nothing more to be done: undoing a batch twice is success.
 DONE = frozenset({UndoOutcome.UNDONE, UndoOutcome.CANCELLED, UndoOutcome.ALREADY_UNDONE})
@@ -55,6 +56,7 @@ class TakenBack:
     counted: int = 0
     granted: int = 0
     message: str = ""
+    has_timed_out: bool = False
 
     @property
     def is_written(self) -> bool:
@@ -113,6 +115,7 @@ def _chunk(undoing: Undoing, chunk: list[Receipt]) -> Iterator[TakenBack]:
     """First together whoever can be; then, in their order, the others."""
     before = dict(Receipt.objects.filter(undoes__in=[each.pk for each in chunk]).values_list("undoes_id", "pk"))
     together = _together(undoing, [each for each in chunk if each.pk not in before])
+    timeouts = 0
     for receipt in chunk:
         customer_id = receipt.participation.customer.customer_id
         if receipt.pk in together:
@@ -120,8 +123,12 @@ def _chunk(undoing: Undoing, chunk: list[Receipt]) -> Iterator[TakenBack]:
         elif receipt.pk in before:
             message = f"Was taken back by receipt {before[receipt.pk]}."
             yield TakenBack(receipt.pk, customer_id, UndoOutcome.ALREADY_UNDONE, before[receipt.pk], message=message)
+        elif timeouts == MOST_TIMEOUTS:
+            yield TakenBack(receipt.pk, customer_id, UndoOutcome.TRY_AGAIN, message="Others took too long.")
         else:
-            yield _alone(undoing, receipt)
+            taken_back = _alone(undoing, receipt)
+            timeouts += taken_back.has_timed_out
+            yield taken_back
 
 
 def _together(undoing: Undoing, receipts: list[Receipt]) -> dict[int, int | None]:
@@ -153,7 +160,8 @@ def _alone(undoing: Undoing, receipt: Receipt) -> TakenBack:
     except OperationalError as error:  # a lock or statement time-out: the others go on
         if not connection.is_usable():
             raise
-        return TakenBack(receipt.pk, customer.customer_id, UndoOutcome.TRY_AGAIN, message=str(error).strip())
+        message = str(error).strip()
+        return TakenBack(receipt.pk, customer.customer_id, UndoOutcome.TRY_AGAIN, message=message, has_timed_out=True)
     except DomainError as refusal:
         outcome = REFUSED[type(refusal)]
         receipt_id = refusal.receipt_id if isinstance(refusal, AlreadyUndone) else None

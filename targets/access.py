@@ -33,9 +33,7 @@ OPERATIONS = {
     "enrollments.unenroll": Operation("Unenrol one customer"),
     "enrollments.bulk_unenroll": Operation("Unenrol one customer or many at once"),
     "enrollments.cancel_leave": Operation("Cancel a scheduled leave"),
-    "enrollments.undo_unenrolment": Operation(
-        "Undo an unenrolment, or cancel a scheduled leave, by its receipt", admin=False
-    ),
+    "enrollments.undo_unenrolment": Operation("Undo an unenrolment, or cancel a scheduled leave, by its receipt"),
     "enrollments.bulk_undo_unenrolment": Operation("Undo the unenrolments of a batch", admin=False),
     "enrollments.record_activity": Operation("Record activity", admin=False),
     "enrollments.set_clock": Operation("Read and set the clock of a sandbox", admin=False),
@@ -83,7 +81,8 @@ ROLES: dict[Role, frozenset[str]] = {
     Role.DEFAULT_ACCESS: frozenset(name for name, operation in ALL_OPERATIONS.items() if operation.api),
     Role.READ_ONLY: EVERYTHING_TO_READ,
     Role.SUPPORT: SUPPORTING,
-    Role.SUPPORT_LEAD: SUPPORTING | {"enrollments.bulk_unenroll", "targets.erase_customer"},
+    Role.SUPPORT_LEAD: SUPPORTING
+    | {"enrollments.bulk_unenroll", "enrollments.undo_unenrolment", "targets.erase_customer"},
     Role.PROGRAMME_MANAGER: EVERYTHING_TO_READ
     | {
         "targets.add_targetgroup",

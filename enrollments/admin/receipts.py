@@ -8,8 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.text import Truncator
 
 from enrollments.admin.history import OfParticipation, ParticipationGroupFilter
+from enrollments.admin.undoing import PERMISSION, UndoingPage
 from enrollments.models import Receipt
-from enrollments.receipts import account
+from enrollments.receipts import LEAVING, account
 from targets.admin.lists import SEARCH_HELP
 from targets.admin.typed_filters import DayFilter, RequestFilter, WhoFilter
 from targets.queries import as_id
@@ -24,7 +25,7 @@ class RecordedFilter(DayFilter):
 
 
 @admin.register(Receipt)
-class ReceiptAdmin(OfParticipation):
+class ReceiptAdmin(UndoingPage, OfParticipation):
     list_display = ("__str__", "enrolment", "recorded_at", "source", "actor", "why")
     list_filter = ("kind", "source", "brand", ParticipationGroupFilter, ActorFilter, RecordedFilter, RequestFilter)
     list_select_related = ("participation__customer", "participation__target")
@@ -58,6 +59,7 @@ class ReceiptAdmin(OfParticipation):
             "subtitle": None,
             "account": account(obj),
             "zone": obj.participation.target.target_group.time_zone,
+            "can_undo": obj.kind in LEAVING and self.may(request, PERMISSION),
             "undone_by": Receipt.objects.filter(undoes=obj).first(),
         }
         return super().render_change_form(request, context | told, add, change, form_url, obj)

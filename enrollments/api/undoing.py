@@ -18,6 +18,7 @@ from enrollments.undoing import TakenBack, Undoing, leaves_of_batch, undo_each
 from targets.answers import Answer
 from targets.api.idempotency import idempotent
 from targets.api.requests import body_of, brand_of, request_id_of, validated
+from targets.api.weighing import SET_BASED, weighs
 from targets.clock import run_at_now
 from targets.errors import BatchNotFound, ErrorCode
 from targets.fields import FlagField, IntegerField, ReasonField, StrictSerializer, path_id
@@ -40,6 +41,14 @@ class UndoBatchSerializer(UndoSerializer):
         max_value=LARGEST_ID,
         help_text="`next` of the answer before: go on behind it.",
         example=4711,
+    )
+    limit = IntegerField(
+        required=False,
+        default=MOST_RECEIPTS,
+        min_value=1,
+        max_value=MOST_RECEIPTS,
+        help_text="How many to take back in this call, at most.",
+        example=1000,
     )
 
 
@@ -106,6 +115,7 @@ class UndoBatchView(APIView):
         request=UndoBatchSerializer,
         responses={200: UndoBatchAnswer},
     )
+    @weighs(limit="limit", records_per_unit=SET_BASED, most=MOST_RECEIPTS)
     @idempotent
     def post(self, request: Request, batch_id: str) -> Answer:
         """Take back each leave of a batch, up to 10,000 in a call, and say what became of each."""
@@ -121,8 +131,8 @@ class UndoBatchView(APIView):
             dry_run=asked["dryRun"],
         )
         leaves = leaves_of_batch(brand, _batch(batch_id))
-        results = list(undo_each(undoing, leaves, after=asked["after"] or 0, most=MOST_RECEIPTS))
-        last = results[-1].undoes if len(results) == MOST_RECEIPTS else None
+        results = list(undo_each(undoing, leaves, after=asked["after"] or 0, most=asked["limit"]))
+        last = results[-1].undoes if results else None
         has_more = last is not None and leaves.filter(pk__gt=last).exists()
         return Answer(
             {

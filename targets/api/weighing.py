@@ -18,10 +18,11 @@ SET_BASED = 10  # so many records, written set by set, cost about what a call co
 Handler = Callable[..., Response]
 
 
-def weighs(field: str = "", *, records_per_unit: int, most: int) -> Callable[[Handler], Handler]:
+def weighs(field: str = "", *, records_per_unit: int, most: int, limit: str = "") -> Callable[[Handler], Handler]:
     """A handler that costs a unit for each `records_per_unit` records of the body, rounded up.
 
-    They are in the array `field` of the body, or the body is the array. More than `most` are refused by the handler
+    They are in the array `field` of the body, or the body is the array. Where they are not in the body, its field
+    `limit` says how many are wanted, `most` if it is left out. More than `most` are refused by the handler
     and weigh as much as those: one wrong call must not shut its client out for hours. Raises `Throttled` where the
     client has nothing left. The first unit was paid before the body was read (config.throttling).
     Outside whatever opens a transaction: the row of the quota would be locked until its end.
@@ -30,7 +31,8 @@ def weighs(field: str = "", *, records_per_unit: int, most: int) -> Callable[[Ha
     def decorate(handler: Handler) -> Handler:
         @wraps(handler)
         def weighed(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
-            records = min(records_in(request.data, field), most)
+            wanted = wanted_by(request.data, limit, most) if limit else records_in(request.data, field)
+            records = min(wanted, most)
             units = ceil(records / records_per_unit) - 1
             if units > 0:
                 # The real time: that of a sandbox stands still.
@@ -48,3 +50,9 @@ def records_in(body: Any, field: str) -> int:
     """As far as can be seen before it is checked: what is no array of records is refused soon."""
     records = body.get(field) if field and isinstance(body, Mapping) else body
     return len(records) if isinstance(records, list) else 1
+
+
+def wanted_by(body: Any, limit: str, most: int) -> int:
+    """What is no number is refused soon."""
+    wanted = body.get(limit) if isinstance(body, Mapping) else None
+    return wanted if isinstance(wanted, int) and wanted > 0 else most

@@ -12,18 +12,21 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from enrollments.editing import ProgrammeEdit
-from enrollments.enums import Source
+from enrollments.enums import ReceiptKind, Source
 from enrollments.models import ActivityOutcome, Participation, Progress, Receipt, Stay
 from enrollments.operations import (
     ActivityData,
     Edited,
     Recorded,
+    Undone,
     close_cycles,
     edit_programme,
     enroll,
     record_activity,
+    undo_leave,
     unenroll,
 )
+from enrollments.queries import find_receipt
 from rewards.models import Grant
 from targets.clock import run_at_now
 from targets.errors import DomainError
@@ -39,6 +42,8 @@ JUST_BEFORE_END = END - timedelta(seconds=1)
 BEFORE_LOOKING = 'SELECT "enrollments_stay"'  # the participation is locked, the stays are not read
 BEFORE_LEAVING = "FROM store_leave("
 BEFORE_JOINING = 'INSERT INTO "enrollments_stay"'
+BEFORE_UNDOING = 'INSERT INTO "enrollments_receipt"'
+BEFORE_OUTCOME = 'INSERT INTO "enrollments_activityoutcome"'
 BEFORE_COUNTING = 'UPDATE "enrollments_progress"'
 BEFORE_COUNTING_FIRST = 'INSERT INTO "enrollments_progress"'
 BEFORE_BARRING = 'UPDATE "targets_cycle" SET "closed_at"'
@@ -81,6 +86,8 @@ def answer(result: object) -> object:
         return str(diagnosis.constraint_name or diagnosis.message_primary)
     if isinstance(result, Receipt):
         return result.kind
+    if isinstance(result, Undone):
+        return result.receipt.kind
     if isinstance(result, Edited):
         return "edited"
     if isinstance(result, Recorded):
@@ -109,7 +116,7 @@ def flaws(customer: Customer) -> list[str]:
         if participation.changed_at < max(instants)[0]:
             found.append("last change forgotten")
         leaves = Receipt.objects.filter(participation=participation, end_cycle__isnull=False)
-        if leaves.filter(ended_stay=None).exists():
+        if leaves.filter(ended_stay=None, undone_by=None).exclude(kind=ReceiptKind.UNENROLMENT_UNDONE).exists():
             found.append("receipt without its end")
     if Participation.objects.filter(customer=customer).count() > 1:
         found.append("two participations")
@@ -161,6 +168,12 @@ def at_door(brand: Brand, operation: Callable[[datetime], object], opened_at: da
 
 def leaves(customer: Customer, target: Target, **opened: datetime) -> Callable[[], object]:
     return lambda: at_door(target.brand, lambda at: unenroll(customer=customer, target=target, at=at, **ACT), **opened)
+
+
+def undoes(receipt: Receipt, brand: Brand, opened_at: datetime | None = None) -> Callable[[], object]:
+    return lambda: at_door(
+        brand, lambda at: undo_leave(receipt=find_receipt(brand, receipt.pk), at=at, **ACT), opened_at
+    )
 
 
 def joins(

@@ -77,6 +77,12 @@ BROKEN = [
         "UPDATE enrollments_stay SET end_cycle = 2 WHERE id = {stay}",
     ),
     (
+        "undoing_takes_a_leave_back",
+        "at_end",
+        ["ALTER TABLE enrollments_receipt DISABLE TRIGGER append_only"],
+        "UPDATE enrollments_receipt SET kind = 'UNENROLMENT_UNDONE' WHERE kind = 'LEAVE_CANCELLED'",
+    ),
+    (
         "immediate_achievement_is_paid",
         "at_once",
         [GRANTS_MAY_CHANGE],

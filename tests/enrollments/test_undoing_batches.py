@@ -122,18 +122,27 @@ def test_batch_is_undone_over_http_with_an_outcome_for_each(client, leaves):
     assert list(all_violations()) == []
 
 
-def test_batch_is_answered_page_by_page(client, leaves, monkeypatch):
-    monkeypatch.setattr("enrollments.api.undoing.MOST_RECEIPTS", 3)
+def test_batch_is_answered_page_by_page(client, leaves):
     pages, after = [], None
     while not pages or after:
-        data = post(client, f"batches/{BATCH}", after=after).json()["data"]
+        data = post(client, f"batches/{BATCH}", after=after, limit=3).json()["data"]
         pages.append(told(data["results"]))
         after = data["next"]
 
     assert pages == [OUTCOMES[:3], OUTCOMES[3:6], OUTCOMES[6:]]
 
 
-@pytest.mark.parametrize("batch_id", [str(uuid4()), "none"])
+@pytest.mark.parametrize(("limit", "units"), [({}, 1000), ({"limit": 20}, 2), ({"limit": 1}, 1)])
+def test_batch_weighs_what_is_asked_for(client, leaves, monkeypatch, limit, units):
+    spent = []
+    monkeypatch.setattr("targets.quota.Leases.spend", lambda leases, client, *, units=1, at: spent.append(units) or 0)
+
+    post(client, f"batches/{BATCH}", **limit)
+
+    assert sum(spent) == units
+
+
+@pytest.mark.parametrize("batch_id", ["6f2b6a58-6f0e-4d0c-8f0a-0a4f3d1f0a11", "none"])
 def test_batch_that_there_is_not_is_not_found(client, leaves, batch_id):
     answer = post(client, f"batches/{batch_id}")
 

@@ -22,6 +22,7 @@ CONVERSATIONS_OF_A_SEED = 5
 SPOILED_OF_A_CASE = 4  # a case costs more to make than to send
 CUSTOMERS = (423789336, 1, 2, 9007199254740993, 10**17)
 UNKNOWN = 999999999
+UNKNOWN_BATCH = "7f1c2a4e-9d1b-4c1a-8f0e-2b7d6c5a4f3e"
 INDEX = st.integers(0, 2**16)
 
 READINGS = (
@@ -148,6 +149,15 @@ class Conversation:
         self.call("unEnroll", body=[{"customerId": customer, "effective": "endOfCycle"}], ids=ids)
         self.call("unEnrollCancel", body=[{"customerId": customer}], ids=ids)
 
+    def undo(self) -> None:
+        """Of one who has just left by mistake, or who was not in; as one leave, or as a batch."""
+        customer, ids = self.customer(), self.ids()
+        left = self.call("unEnrollBulk", body={"customerIds": [customer]}, ids=ids)
+        if left is not None and left.ok:
+            told = left.json()["data"]
+            ids |= {"batchId": told["batchId"], "receiptId": told["results"][0]["receiptId"] or UNKNOWN}
+        self.call(self.draw_one(("undoUnEnroll", "undoBatch")), body={"reason": "by mistake"}, ids=ids)
+
     def let_time_pass(self) -> None:
         self.month = min(self.month + self.draw_one((0, 0, 1)), 12)
         self.call("setClock", body={"now": self.instant()})
@@ -238,6 +248,7 @@ class Conversation:
             "customerId": self.customer(),
             "targetGroupId": group["id"],
             "targetId": group["targets"][0]["id"],
+            "batchId": UNKNOWN_BATCH,
             "receiptId": self.receipts[receipt % len(self.receipts)] if self.receipts else UNKNOWN,
         }
 
@@ -262,6 +273,7 @@ STEPS_TAKEN = (
     *[Conversation.enroll, Conversation.act, Conversation.leave, Conversation.read] * 4,
     *[
         Conversation.cancel_leave,
+        Conversation.undo,
         Conversation.say_it_again,
         Conversation.enroll_many,
         Conversation.leave_many,

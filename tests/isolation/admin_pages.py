@@ -224,6 +224,11 @@ PAGES: dict[str, Page] = {
         (("enrollments.cancel_leave",), VIEW_ENROLMENT),
         lambda story: story.cancelling,
     ),
+    "enrollments_receipt_undo": operation(
+        at("enrollments_receipt_undo", lambda story: story.leaving.receipts.latest("pk").pk),
+        (("enrollments.undo_unenrolment",), seen_with(Receipt)),
+        lambda story: {"reason": "By mistake", "shown": "LEAVE_CANCELLED.0.0"},
+    ),
     "targets_customer_erase": operation(
         at("targets_customer_erase", lambda story: story.customer.pk),
         (("targets.erase_customer",), VIEW_CUSTOMER),

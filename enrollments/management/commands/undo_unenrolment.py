@@ -13,7 +13,8 @@ from enrollments.enums import Source
 from enrollments.management.commands.unenroll import INTERRUPTED, UNUSABLE, refuse_text, with_progress
 from enrollments.management.undoing_report import REPORTS
 from enrollments.models import Receipt
-from enrollments.undoing import LEAVING, Undoing, undo_each
+from enrollments.receipts import LEAVING
+from enrollments.undoing import Undoing, undo_each
 from targets.fields import ReasonField, TextField
 from targets.queries import LARGEST_ID
 
