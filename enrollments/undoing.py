@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import OperationalError, connection
@@ -13,6 +13,7 @@ from enrollments.enums import ReceiptKind, Source, UndoOutcome
 from enrollments.models import Receipt
 from enrollments.operations import Undone, undo_leave, undo_together
 from enrollments.operations.closing import never
+from enrollments.queries import find_receipt
 from enrollments.receipts import LEAVING
 from targets.clock import run_at_now
 from targets.errors import (
@@ -29,7 +30,7 @@ from targets.errors import (
 from targets.models import Brand
 
 MOST_TIMEOUTS = 3  # of a chunk
-RECEIPTS_AT_ONCE = 2_000  # loaded, and undone in one transaction where that is all there is to do
+RECEIPTS_AT_ONCE = 5_000  # read, and undone in one transaction where that is all there is to do
 
 # What needs nothing more to be done: undoing a batch twice is success.
 DONE = frozenset({UndoOutcome.UNDONE, UndoOutcome.CANCELLED, UndoOutcome.ALREADY_UNDONE})
@@ -99,11 +100,11 @@ def undo_each(
     is committed. With `dry_run` nothing is written. `is_to_stop` is asked between chunks. Safe to run again: what was
     taken back says so.
     """
-    related = leaves.select_related("participation__customer", "participation__target__target_group")
     left = most
     while not is_to_stop() and left != 0:
         size = RECEIPTS_AT_ONCE if left is None else min(left, RECEIPTS_AT_ONCE)
-        chunk = list(related.filter(pk__gt=after)[:size])
+        rows = leaves.filter(pk__gt=after).values_list("pk", "kind", "participation__customer__customer_id")[:size]
+        chunk = [_Leave(*row) for row in rows]
         if not chunk:
             return
         yield from _chunk(undoing, chunk)
@@ -111,35 +112,41 @@ def undo_each(
         left = None if left is None else left - len(chunk)
 
 
-def _chunk(undoing: Undoing, chunk: list[Receipt]) -> Iterator[TakenBack]:
+class _Leave(NamedTuple):
+    """What is read of each receipt; of most that is enough."""
+
+    pk: int
+    kind: str
+    customer_id: int | None
+
+
+def _chunk(undoing: Undoing, chunk: list[_Leave]) -> Iterator[TakenBack]:
     """First together whoever can be; then, in their order, the others."""
     before = dict(Receipt.objects.filter(undoes__in=[each.pk for each in chunk]).values_list("undoes_id", "pk"))
     together = _together(undoing, [each for each in chunk if each.pk not in before])
     timeouts = 0
-    for receipt in chunk:
-        customer_id = receipt.participation.customer.customer_id
-        if receipt.pk in together:
-            yield TakenBack(receipt.pk, customer_id, UndoOutcome.UNDONE, together[receipt.pk])
-        elif receipt.pk in before:
-            message = f"Was taken back by receipt {before[receipt.pk]}."
-            yield TakenBack(receipt.pk, customer_id, UndoOutcome.ALREADY_UNDONE, before[receipt.pk], message=message)
+    for leave in chunk:
+        if leave.pk in together:
+            yield TakenBack(leave.pk, leave.customer_id, UndoOutcome.UNDONE, together[leave.pk])
+        elif leave.pk in before:
+            message = f"Was taken back by receipt {before[leave.pk]}."
+            yield TakenBack(leave.pk, leave.customer_id, UndoOutcome.ALREADY_UNDONE, before[leave.pk], message=message)
         elif timeouts == MOST_TIMEOUTS:
-            yield TakenBack(receipt.pk, customer_id, UndoOutcome.TRY_AGAIN, message="Others took too long.")
+            yield TakenBack(leave.pk, leave.customer_id, UndoOutcome.TRY_AGAIN, message="Others took too long.")
         else:
-            taken_back = _alone(undoing, receipt)
+            taken_back = _alone(undoing, leave)
             timeouts += taken_back.has_timed_out
             yield taken_back
 
 
-def _together(undoing: Undoing, receipts: list[Receipt]) -> dict[int, int | None]:
+def _together(undoing: Undoing, leaves: list[_Leave]) -> dict[int, int | None]:
     """In one transaction, committed when this returns."""
-    targets = {each.participation.target_id: each.participation.target for each in receipts}
-    if len(targets) != 1:
+    ids = [each.pk for each in leaves if each.kind == ReceiptKind.UNENROLLED]
+    if not ids:
         return {}
-    (target,) = targets.values()
+    target = find_receipt(undoing.brand, ids[0]).participation.target
     if target.target_group.has_own_calendars:
         return {}
-    ids = [each.pk for each in receipts if each.kind == ReceiptKind.UNENROLLED]
     try:
         return run_at_now(
             undoing.brand, lambda at: undo_together(target=target, receipt_ids=ids, **_details(undoing, at))
@@ -152,24 +159,23 @@ def _together(undoing: Undoing, receipts: list[Receipt]) -> dict[int, int | None
         return {}
 
 
-def _alone(undoing: Undoing, receipt: Receipt) -> TakenBack:
-    customer = receipt.participation.customer
-    customer.brand = receipt.participation.target.brand = undoing.brand
+def _alone(undoing: Undoing, leave: _Leave) -> TakenBack:
     try:
+        receipt = find_receipt(undoing.brand, leave.pk)
         undone: Undone = run_at_now(undoing.brand, lambda at: undo_leave(receipt=receipt, **_details(undoing, at)))
     except OperationalError as error:  # a lock or statement time-out: the others go on
         if not connection.is_usable():
             raise
         message = str(error).strip()
-        return TakenBack(receipt.pk, customer.customer_id, UndoOutcome.TRY_AGAIN, message=message, has_timed_out=True)
+        return TakenBack(leave.pk, leave.customer_id, UndoOutcome.TRY_AGAIN, message=message, has_timed_out=True)
     except DomainError as refusal:
-        outcome = REFUSED[type(refusal)]
         receipt_id = refusal.receipt_id if isinstance(refusal, AlreadyUndone) else None
-        return TakenBack(receipt.pk, customer.customer_id, outcome, receipt_id, message=refusal.message)
+        outcome = REFUSED[type(refusal)]
+        return TakenBack(leave.pk, leave.customer_id, outcome, receipt_id, message=refusal.message)
     is_cancelled = undone.receipt.kind == ReceiptKind.LEAVE_CANCELLED
     return TakenBack(
-        receipt.pk,
-        customer.customer_id,
+        leave.pk,
+        leave.customer_id,
         UndoOutcome.CANCELLED if is_cancelled else UndoOutcome.UNDONE,
         undone.receipt.pk,
         undone.counted,
