@@ -8,7 +8,9 @@ from typing import Any
 from django.apps import apps
 from django.db import connection
 
-WRITES = ("INSERT", "UPDATE", "DELETE", "SELECT id, transaction_id, snapshot FROM store_leave")
+from enrollments.operations import leaving
+
+WRITES = ("INSERT", "UPDATE", "DELETE", leaving.STORE)
 APPS = ("auth", "otp_totp", "otp_static", "targets", "rewards", "enrollments")
 
 Execute = Callable[..., Any]

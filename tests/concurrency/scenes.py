@@ -22,6 +22,7 @@ from enrollments.operations import (
     close_cycles,
     edit_programme,
     enroll,
+    leaving,
     record_activity,
     undo_leave,
     unenroll,
@@ -40,7 +41,7 @@ JUST_BEFORE_END = END - timedelta(seconds=1)
 
 # Where a racer stops. Mostly: all is read and decided, nothing of it is written yet.
 BEFORE_LOOKING = 'SELECT "enrollments_stay"'  # the participation is locked, the stays are not read
-BEFORE_LEAVING = "FROM store_leave("
+BEFORE_LEAVING = leaving.STORE
 BEFORE_JOINING = 'INSERT INTO "enrollments_stay"'
 BEFORE_UNDOING = 'INSERT INTO "enrollments_receipt"'
 BEFORE_OUTCOME = 'INSERT INTO "enrollments_activityoutcome"'

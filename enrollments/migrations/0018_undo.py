@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('enrollments', '0016_no_doubled_indexes'),
+        ("enrollments", "0017_store_leave"),
         ('targets', '0026_no_doubled_indexes'),
     ]
 
