@@ -78,19 +78,19 @@ STATEMENTS = {
     "own_cycle_ends_achieved": (
         "Where a period ends when it is achieved, the achieved ones come first and nothing counts beyond the next.",
         """
-        SELECT participation.customer_id, participation.target_id,
-               format('period %%s has progress, of those before %%s are achieved', progress.cycle_number,
-                      earlier.achieved) AS detail
-          FROM enrollments_progress progress
-          JOIN enrollments_participation participation ON participation.id = progress.participation_id
-          JOIN targets_target target ON target.id = participation.target_id
-          JOIN targets_targetgroup target_group
-            ON target_group.id = target.target_group_id AND target_group.evaluation_type = 'PERIOD_AGNOSTIC_WINDOW'
-          CROSS JOIN LATERAL (
-            SELECT count(*) AS achieved FROM enrollments_progress other
-             WHERE other.participation_id = progress.participation_id AND other.achieved_at IS NOT NULL
-               AND other.cycle_number < progress.cycle_number) earlier
-         WHERE earlier.achieved <> progress.cycle_number - 1
+        SELECT customer_id, target_id,
+               format('period %%s has progress, of those before %%s are achieved', cycle_number, achieved) AS detail
+          FROM (
+            SELECT participation.customer_id, participation.target_id, progress.cycle_number,
+                   count(progress.achieved_at) OVER (PARTITION BY participation.id ORDER BY progress.cycle_number
+                     RANGE UNBOUNDED PRECEDING EXCLUDE GROUP) AS achieved
+              FROM enrollments_progress progress
+              JOIN enrollments_participation participation ON participation.id = progress.participation_id
+              JOIN targets_target target ON target.id = participation.target_id
+              JOIN targets_targetgroup target_group
+                ON target_group.id = target.target_group_id AND target_group.evaluation_type = 'PERIOD_AGNOSTIC_WINDOW'
+          ) earlier
+         WHERE achieved <> cycle_number - 1
         """,
     ),
 }

@@ -1,42 +1,54 @@
 """One SELECT for each promise of domain.md 9 that returns the rows which break it: customer_id, target_id, detail.
 
-Whatever is not about a participation is reported with the customer and the target it names. All are set-based: the
-database is read once, not once for each customer.
+Whatever is not about a participation is reported with the customer and the target it names. All are set-based, and
+joined by what is equal, in the order in which they are written: each table is read once, not once for each customer.
+So what a promise is about is joined and looked for as missing; a NOT EXISTS inside an OR would be asked row by row.
 """
 
-# For each run of a continuous streak, each achieved cycle with the number of missed cycles before it: cycles with the
-# same number form an unbroken chain. Missed: a member of it in this run, unachieved, and before an achieved cycle, so
-# that it has ended. A non-continuous streak is never broken. Only used where a statement names it.
+# The unbroken chains of each run of a streak. A chain is broken by a missed cycle: he was a member of it in this run,
+# it was not achieved, and it lies before an achieved one, so that it has ended; ended while the group was inactive,
+# it breaks nothing. A non-continuous streak is never broken. Only used where a statement names it.
 CHAINS = """
 achieved AS (
   SELECT participation.id AS participation_id, participation.customer_id, participation.target_id, progress.run_number,
-         progress.cycle_number, progress.achieved_at,
-         CASE WHEN target_group.tracking_type = 'STREAKS' THEN (
-           SELECT count(*) FROM targets_cycle cycle
-            WHERE cycle.target_group_id = target_group.id AND cycle.number < progress.cycle_number
-              AND NOT EXISTS (
-                SELECT FROM targets_inactivity inactivity
-                 WHERE inactivity.target_group_id = target_group.id AND inactivity.began_at < cycle.ends_at
-                   AND coalesce(inactivity.ended_at, 'infinity') >= cycle.ends_at)
-              AND EXISTS (
-                SELECT FROM enrollments_stay stay
-                 WHERE stay.participation_id = participation.id AND stay.run_number = progress.run_number
-                   AND stay.first_cycle <= cycle.number AND coalesce(stay.end_cycle, 32767) > cycle.number)
-              AND NOT EXISTS (
-                SELECT FROM enrollments_progress other
-                 WHERE other.participation_id = participation.id AND other.run_number = progress.run_number
-                   AND other.cycle_number = cycle.number AND other.achieved_at IS NOT NULL)
-         ) END AS missed
+         progress.cycle_number, progress.achieved_at, target_group.id AS target_group_id, target_group.tracking_type
     FROM enrollments_progress progress
     JOIN enrollments_participation participation ON participation.id = progress.participation_id
     JOIN targets_target target ON target.id = participation.target_id
     JOIN targets_targetgroup target_group ON target_group.id = target.target_group_id
    WHERE progress.achieved_at IS NOT NULL AND target_group.tracking_type <> 'DEFAULT'
 ),
+breakable AS (
+  SELECT participation_id, run_number, target_group_id, max(cycle_number) AS last_cycle
+    FROM achieved WHERE tracking_type = 'STREAKS' GROUP BY participation_id, run_number, target_group_id
+),
+passed AS (
+  SELECT participation_id, run_number, cycle_number, achieved_at, customer_id, target_id FROM achieved
+  UNION ALL
+  SELECT breakable.participation_id, breakable.run_number, cycle.number, NULL, NULL, NULL
+    FROM breakable
+    JOIN enrollments_stay stay
+      ON stay.participation_id = breakable.participation_id AND stay.run_number = breakable.run_number
+    JOIN targets_cycle cycle
+      ON cycle.target_group_id = breakable.target_group_id AND cycle.number < breakable.last_cycle
+     AND stay.first_cycle <= cycle.number AND coalesce(stay.end_cycle, 32767) > cycle.number
+    LEFT JOIN achieved
+      ON achieved.participation_id = breakable.participation_id AND achieved.run_number = breakable.run_number
+     AND achieved.cycle_number = cycle.number
+   WHERE achieved.participation_id IS NULL
+     AND NOT EXISTS (
+       SELECT FROM targets_inactivity inactivity
+        WHERE inactivity.target_group_id = cycle.target_group_id AND inactivity.began_at < cycle.ends_at
+          AND coalesce(inactivity.ended_at, 'infinity') >= cycle.ends_at)
+),
+broken AS (
+  SELECT *, count(*) FILTER (WHERE achieved_at IS NULL) OVER (
+           PARTITION BY participation_id, run_number ORDER BY cycle_number) AS times
+    FROM passed
+),
 chain AS (
-  SELECT participation_id, customer_id, target_id, run_number, missed, count(*) AS length,
-         max(achieved_at) AS last_achieved_at
-    FROM achieved GROUP BY participation_id, customer_id, target_id, run_number, missed
+  SELECT participation_id, customer_id, target_id, run_number, count(*) AS length, max(achieved_at) AS last_achieved_at
+    FROM broken WHERE achieved_at IS NOT NULL GROUP BY participation_id, customer_id, target_id, run_number, times
 )
 """
 
@@ -177,14 +189,14 @@ STATEMENTS = {
             SELECT customer_id, target_id, run_number, max(length) AS length
               FROM chain GROUP BY customer_id, target_id, run_number
           ) longest USING (customer_id, target_id, run_number)
+          LEFT JOIN (
+            SELECT participation.customer_id, participation.target_id, progress.run_number, progress.cycle_number
+              FROM enrollments_progress progress
+              JOIN enrollments_participation participation ON participation.id = progress.participation_id
+             WHERE progress.achieved_at IS NOT NULL
+          ) reached USING (customer_id, target_id, run_number, cycle_number)
          WHERE given.allocation = 'IMMEDIATE'
-           AND (NOT EXISTS (
-             SELECT FROM enrollments_participation participation
-               JOIN enrollments_progress progress ON progress.participation_id = participation.id
-              WHERE participation.customer_id = given.customer_id AND participation.target_id = given.target_id
-                AND progress.run_number = given.run_number AND progress.cycle_number = given.cycle_number
-                AND progress.achieved_at IS NOT NULL)
-             OR level.target_count > coalesce(longest.length, 0))
+           AND (reached.customer_id IS NULL OR level.target_count > coalesce(longest.length, 0))
         """,
     ),
     # Promised then: when it was given, or its cycle was closed. At the very instant of a change either may be right.
@@ -226,20 +238,26 @@ STATEMENTS = {
           JOIN targets_target target ON target.id = given.target_id
           LEFT JOIN targets_cycle cycle
             ON cycle.target_group_id = target.target_group_id AND cycle.number = given.cycle_number
+          LEFT JOIN (
+            SELECT DISTINCT earned.id
+              FROM rewards_grant earned
+              JOIN enrollments_participation participation
+                ON participation.customer_id = earned.customer_id AND participation.target_id = earned.target_id
+              JOIN enrollments_stay stay ON stay.participation_id = participation.id
+               AND stay.first_cycle <= earned.cycle_number AND coalesce(stay.end_cycle, 32767) > earned.cycle_number
+              JOIN enrollments_progress progress ON progress.participation_id = participation.id
+               AND progress.run_number = stay.run_number AND progress.cycle_number = earned.cycle_number
+              JOIN targets_target target ON target.id = earned.target_id
+              JOIN targets_cycle cycle
+                ON cycle.target_group_id = target.target_group_id AND cycle.number = earned.cycle_number
+              JOIN targets_targetvalue target_value
+                ON target_value.target_id = target.id AND target_value.cycle_id = cycle.id
+               AND progress.value >= target_value.value
+             WHERE earned.allocation = 'PERIOD_END'
+          ) earned ON earned.id = given.id
          WHERE given.allocation = 'PERIOD_END'
-           AND (cycle.id IS NULL
-             OR cycle.closes_at IS NOT NULL AND (cycle.closed_at IS NULL OR given.granted_at < cycle.closes_at)
-             OR NOT EXISTS (
-               SELECT FROM enrollments_participation participation
-                 JOIN enrollments_stay stay ON stay.participation_id = participation.id
-                 JOIN enrollments_progress progress
-                   ON progress.participation_id = participation.id AND progress.run_number = stay.run_number
-                 JOIN targets_targetvalue target_value
-                   ON target_value.target_id = given.target_id AND target_value.cycle_id = cycle.id
-                WHERE participation.customer_id = given.customer_id AND participation.target_id = given.target_id
-                  AND stay.first_cycle <= given.cycle_number
-                  AND coalesce(stay.end_cycle, 32767) > given.cycle_number
-                  AND progress.cycle_number = given.cycle_number AND progress.value >= target_value.value))
+           AND (cycle.id IS NULL OR earned.id IS NULL
+             OR cycle.closes_at IS NOT NULL AND (cycle.closed_at IS NULL OR given.granted_at < cycle.closes_at))
         """,
     ),
     "period_end_reward_is_paid": (
@@ -248,17 +266,17 @@ STATEMENTS = {
         SELECT participation.customer_id, participation.target_id,
                format('period %%s paid at %%s, value %%s, no grant', cycle.number, cycle.paid_at, progress.value)
                  AS detail
-          FROM targets_cycle cycle
-          JOIN targets_target target ON target.target_group_id = cycle.target_group_id
+          FROM enrollments_progress progress
+          JOIN enrollments_participation participation ON participation.id = progress.participation_id
+          JOIN targets_target target ON target.id = participation.target_id
+          JOIN targets_cycle cycle
+            ON cycle.target_group_id = target.target_group_id AND cycle.number = progress.cycle_number
           JOIN targets_targetvalue target_value
             ON target_value.target_id = target.id AND target_value.cycle_id = cycle.id
-           AND target_value.allocation = 'PERIOD_END'
-          JOIN enrollments_participation participation ON participation.target_id = target.id
-          JOIN enrollments_stay stay ON stay.participation_id = participation.id
+           AND target_value.allocation = 'PERIOD_END' AND progress.value >= target_value.value
+          JOIN enrollments_stay stay
+            ON stay.participation_id = participation.id AND stay.run_number = progress.run_number
            AND stay.first_cycle <= cycle.number AND coalesce(stay.end_cycle, 32767) > cycle.number
-          JOIN enrollments_progress progress ON progress.participation_id = participation.id
-           AND progress.run_number = stay.run_number AND progress.cycle_number = cycle.number
-           AND progress.value >= target_value.value
          WHERE cycle.paid_at IS NOT NULL
            AND EXISTS (
              SELECT FROM rewards_reward reward

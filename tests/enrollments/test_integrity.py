@@ -1,15 +1,17 @@
 """`enrollments.integrity` and `manage.py check_integrity`: each broken promise is planted by SQL, and found."""
 
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
 from enrollments.enums import Effective, Source
-from enrollments.integrity import CHECKS, all_violations, violations
+from enrollments.integrity import CHECKS, ONE_PASS, all_violations, violations
 from enrollments.models import Participation, Stay
 from enrollments.operations import (
     ActivityData,
@@ -23,6 +25,7 @@ from enrollments.operations import (
 from rewards.models import Grant
 from targets.enums import Allocation, EvaluationType, Kpi, TrackingType
 from tests.factories import START, BrandFactory, CustomerFactory, make_programme
+from tests.plans.reading import GROWING
 
 pytestmark = pytest.mark.django_db
 
@@ -460,3 +463,22 @@ def test_command_refuses_an_unknown_brand():
         run("--brand", "Nobody")
 
     assert (refused.value.returncode, str(refused.value)) == (2, "There is no brand 'Nobody'.")
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.name)
+def test_promise_is_checked_by_reading_each_table_once(check):
+    """However many rows there are: else the time would grow with their square."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"{ONE_PASS}; EXPLAIN (FORMAT JSON) {check.whole_statement}", {"brand": None})
+        [[[explained]]] = cursor.fetchall()
+
+    assert [table for table in row_by_row(explained["Plan"]) if table in GROWING] == []
+
+
+def row_by_row(node: dict[str, Any], *, is_repeated: bool = False) -> Iterator[str]:
+    """The tables that are read anew for each row of something else."""
+    is_repeated = is_repeated or node.get("Parent Relationship") == "SubPlan"
+    if is_repeated and "Relation Name" in node:
+        yield node["Relation Name"]
+    for place, inner in enumerate(node.get("Plans", [])):
+        yield from row_by_row(inner, is_repeated=is_repeated or (node["Node Type"] == "Nested Loop" and place == 1))
