@@ -1,15 +1,28 @@
 """By how much one activity changes the value of a cycle (domain.md 6): pure functions over loaded values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-from enrollments.models import Activity
 from targets.enums import Kpi
 from targets.matching import amount_of
 from targets.models import Target
+
+
+class Event(Protocol):
+    """What is to be known of an activity, delivered or stored."""
+
+    @property
+    def occurred_at(self) -> datetime: ...
+    @property
+    def amount(self) -> Decimal | None: ...
+    @property
+    def quantity(self) -> Decimal | None: ...
+    @property
+    def attributes(self) -> Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -20,7 +33,7 @@ class Measure:
     visit_on: date | None = None
 
 
-def measure(target: Target, activity: Activity, was_visited: Callable[[date], bool]) -> Measure | None:
+def measure(target: Target, activity: Event, was_visited: Callable[[date], bool]) -> Measure | None:
     """What `activity` adds to the KPI of `target`; None where the attribute to add up is missing or no number.
 
     A missing amount or quantity adds 0. `was_visited(day)` tells whether an activity has counted for that local day,
@@ -43,6 +56,6 @@ def measure(target: Target, activity: Activity, was_visited: Callable[[date], bo
     raise AssertionError(f"KPI {target.kpi} is not known.")  # the database lets no other in
 
 
-def is_return(activity: Activity) -> bool:
+def is_return(activity: Event) -> bool:
     """A negative amount or quantity."""
     return any(each is not None and each < 0 for each in (activity.amount, activity.quantity))

@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, ex
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from enrollments.api.plain_activities import NotPlain, plain_activity
 from enrollments.api.rendering import recorded_json
 from enrollments.api.schema import RecordedAnswer
 from enrollments.api.serializers import ActivitySerializer
@@ -15,7 +16,7 @@ from enrollments.recording import record_each
 from targets.answers import Answer
 from targets.api.idempotency import idempotent
 from targets.api.requests import brand_of
-from targets.api.weighing import weighs
+from targets.api.weighing import SET_BASED, weighs
 from targets.fields import list_of
 from targets.models import Cycle
 
@@ -57,24 +58,32 @@ class ActivitiesView(APIView):
             )
         },
     )
-    @weighs(records_per_unit=1, most=MOST_ACTIVITIES)  # each is a transaction of its own
+    @weighs(records_per_unit=SET_BASED, most=MOST_ACTIVITIES)
     @idempotent
     def post(self, request: Request) -> Answer:
-        """Record activities. Each is a transaction of its own, so sending a batch again is safe.
+        """Record activities. Sending a batch again is safe: what was recorded answers what it answered first.
 
-        With an Idempotency-Key all of them are one transaction.
+        With an Idempotency-Key all of them are one transaction; without it mostly too, but where a lock takes too long
+        each may be a transaction of its own.
         """
         is_one = isinstance(request.data, Mapping)
-        if is_one:
-            serializer = ActivitySerializer(data=request.data)
-        else:
-            serializer = list_of(ActivitySerializer, data=request.data, **LIMITS)
-        serializer.is_valid(raise_exception=True)
-        items = [serializer.validated_data] if is_one else serializer.validated_data
-        recorded = record_each(brand_of(request), [_activity(item) for item in items])
+        recorded = record_each(brand_of(request), _delivered(request.data))
         period_ids = _period_ids(recorded)
         answers = [recorded_json(each, period_ids) for each in recorded]
         return Answer(answers[0] if is_one else answers)
+
+
+def _delivered(body: Any) -> list[ActivityData]:
+    """Raises `ValidationError`."""
+    if isinstance(body, list) and 1 <= len(body) <= MOST_ACTIVITIES:
+        try:
+            return [plain_activity(item) for item in body]
+        except NotPlain:
+            pass  # one at least is to be looked at more closely
+    is_one = isinstance(body, Mapping)
+    serializer = ActivitySerializer(data=body) if is_one else list_of(ActivitySerializer, data=body, **LIMITS)
+    serializer.is_valid(raise_exception=True)
+    return [_activity(item) for item in ([serializer.validated_data] if is_one else serializer.validated_data)]
 
 
 def _activity(item: dict[str, Any]) -> ActivityData:

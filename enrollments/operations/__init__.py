@@ -8,6 +8,7 @@ from enrollments.operations.erasing import Erasure, erase_customer
 from enrollments.operations.freezing import set_group_active, set_target_active
 from enrollments.operations.leaving import cancel_leave, unenroll
 from enrollments.operations.leaving_together import LeftTogether, unenroll_together
+from enrollments.operations.recording_together import record_activities
 from enrollments.operations.rewarding import change_reward, preview_reward, promised
 from enrollments.operations.undoing import Undone, undo_leave
 from enrollments.operations.undoing_together import undo_together
@@ -36,6 +37,7 @@ __all__ = [
     "preview_reward",
     "programme_state",
     "promised",
+    "record_activities",
     "record_activity",
     "set_group_active",
     "set_target_active",

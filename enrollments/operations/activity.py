@@ -1,12 +1,12 @@
 """Recording what customers do, and what it means for their targets (domain.md 6)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from django.db import IntegrityError, transaction
 from django.db.models import Max, Q
@@ -14,7 +14,7 @@ from django.db.models import Max, Q
 from enrollments.calendars import CyclicCalendar, filled, has_begun, own_calendar
 from enrollments.enums import NotCounted
 from enrollments.locks import share_calendar
-from enrollments.measuring import measure
+from enrollments.measuring import Event, measure
 from enrollments.models import Activity, ActivityOutcome, Participation, Progress, Run, Stay
 from enrollments.operations.granting import settle
 from enrollments.queries import out_since
@@ -40,6 +40,26 @@ class ActivityData:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Outcome:
+    """An `ActivityOutcome` that is saved by a statement of many; its names are those of the row."""
+
+    activity_id: int
+    participation: Participation
+    run_number: int | None
+    cycle_number: int | None
+    reason: NotCounted | Literal[""] = ""
+    delta: Decimal = Decimal(0)
+    visit_on: date | None = None
+    value: Decimal = Decimal(0)
+    achieved: bool = False
+    grant_ids: Sequence[int] = ()
+
+    @property
+    def participation_id(self) -> int:
+        return self.participation.pk
+
+
 @dataclass(frozen=True)
 class Recorded:
     """What became of an activity: an outcome for each participation it matches, and what is to be said besides.
@@ -49,7 +69,7 @@ class Recorded:
     """
 
     event_id: str
-    outcomes: tuple[ActivityOutcome, ...] = ()
+    outcomes: tuple[ActivityOutcome | Outcome, ...] = ()
     not_counted: NotCounted | None = None
     is_duplicate: bool = False
 
@@ -115,19 +135,22 @@ def _store(brand: Brand, customer: Customer, activity: ActivityData, at: datetim
 def _repeated(brand: Brand, customer: Customer, activity: ActivityData) -> Recorded:
     """Answer the first outcome if the content is the same."""
     first = Activity.objects.get(brand=brand, event_id=activity.event_id)
-    is_same = (
-        first.customer_id == customer.pk
-        and first.event_name == activity.event_name
+    if first.customer_id != customer.pk or not is_same(first, activity):
+        return Recorded(activity.event_id, not_counted=NotCounted.EVENT_ID_CONFLICT)
+    outcomes = ActivityOutcome.objects.filter(activity=first).select_related("participation").order_by("participation")
+    first_reason = NotCounted(first.not_counted) if first.not_counted else None
+    return Recorded(activity.event_id, tuple(outcomes), first_reason, is_duplicate=True)
+
+
+def is_same(first: Activity | ActivityData, activity: ActivityData) -> bool:
+    """Whether an event that was sent again has the content that it had first."""
+    return (
+        first.event_name == activity.event_name
         and first.occurred_at == activity.occurred_at
         and first.amount == activity.amount
         and first.quantity == activity.quantity
         and first.attributes == activity.attributes
     )
-    if not is_same:
-        return Recorded(activity.event_id, not_counted=NotCounted.EVENT_ID_CONFLICT)
-    outcomes = ActivityOutcome.objects.filter(activity=first).select_related("participation").order_by("participation")
-    first_reason = NotCounted(first.not_counted) if first.not_counted else None
-    return Recorded(activity.event_id, tuple(outcomes), first_reason, is_duplicate=True)
 
 
 def _lock_matching(customer: Customer, activity: ActivityData) -> list[Participation]:
@@ -266,7 +289,7 @@ def _left_by(cycle: Cycle | None, stays: list[Stay]) -> int | None:
 
 
 def _why_not(
-    activity: Activity,
+    activity: Event,
     participation: Participation,
     brand: Brand,
     cycle: Cycle | None,

@@ -25,13 +25,9 @@ def settle(
     `target_value` is that of the cycle of `progress`. An IMMEDIATE achievement is final. A PERIOD_END one follows the
     value until the cycle closes. Returns the grants given now. The caller holds the lock of the participation.
     """
-    newly_achieved = progress.achieved_at is None and progress.value >= target_value.value
-    if newly_achieved:
-        progress.achieved_at = at
-    elif target_value.allocation == Allocation.PERIOD_END and progress.value < target_value.value:
-        progress.achieved_at = None
+    is_due = judge(progress, target_value, at)
     progress.save()
-    if not newly_achieved or target_value.allocation == Allocation.PERIOD_END:
+    if not is_due:
         return []
     if target.target_group.is_streak:
         return _grant_levels(participation, target, progress, stays, at)
@@ -40,6 +36,16 @@ def settle(
         customer=participation.customer_id, target=target, cycle_number=progress.cycle_number, level=None
     ).exists()
     return [] if reward is None or already else [_grant(participation, target, progress, reward, None, at)]
+
+
+def judge(progress: Progress, target_value: TargetValue, at: datetime) -> bool:
+    """Set when it was achieved, as the value says; whether that is new, and something may be due at once."""
+    newly_achieved = progress.achieved_at is None and progress.value >= target_value.value
+    if newly_achieved:
+        progress.achieved_at = at
+    elif target_value.allocation == Allocation.PERIOD_END and progress.value < target_value.value:
+        progress.achieved_at = None
+    return newly_achieved and target_value.allocation != Allocation.PERIOD_END
 
 
 def _grant_levels(

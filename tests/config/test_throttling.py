@@ -89,7 +89,7 @@ def test_public_pages_are_not_counted(limited, client, path):
     ("path", "body", "units"),
     [
         ("/v3/activities", RECORD | {"eventId": "e"}, 1),
-        ("/v3/activities", [RECORD | {"eventId": f"e{n}"} for n in range(12)], 12),
+        ("/v3/activities", [RECORD | {"eventId": f"e{n}"} for n in range(12)], 2),
         ("/v3/customers/bulk", {"customers": [{"customerId": n} for n in range(1, 11)]}, 1),
         ("/v3/customers/bulk", {"customers": [{"customerId": n} for n in range(1, 12)]}, 2),
         ("/v3/customers/bulk", {"customers": []}, 1),
@@ -133,7 +133,7 @@ def test_bulk_heavier_than_the_quota_is_carried_out_and_the_next_call_waits_for_
 @pytest.mark.parametrize(
     ("path", "body", "most"),
     [
-        ("/v3/activities", [{}] * 5_000, 1_000),
+        ("/v3/activities", [{}] * 5_000, 100),
         ("/v3/customers/bulk", {"customers": [{}] * 50_000}, 1_000),
         ("/v3/targetGroups/1/targets/1/enroll/bulk", {"records": [{}] * 50_000}, 1_000),
     ],

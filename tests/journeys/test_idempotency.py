@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import F
 
 from config.schema import PATH_IDS
-from enrollments.models import Activity, Participation, Receipt, Stay
+from enrollments.models import Participation, Receipt, Stay
 from targets.models import Customer, StoredAnswer
 from tests.factories import SECRET, ApiUserFactory, CustomerFactory, make_programme
 from tests.faults import everything, fails, fault_at_write, is_killed
@@ -392,21 +392,21 @@ def test_neither_key_nor_request_is_kept(site, abc):
     assert ("marker" in row, stored.customer_ids, stored.status) == (False, [CUSTOMER], 409)
 
 
-def test_batch_of_activities_under_a_key_is_recorded_as_a_whole_or_not_at_all(committed_abc):
-    """Without a key the activity before the one that fails is recorded."""
+@pytest.mark.parametrize("key", [KEY, None])
+def test_batch_of_activities_is_recorded_as_a_whole_or_not_at_all(committed_abc, key):
+    """Whichever of its writes fails: the key's row, the activities, progress, enrolments, outcomes, the answer."""
     committed_abc.enroll()
     client, body = committed_abc.site.client, [activity("e1"), activity("e2")]
     before = everything()
 
-    with fault_at_write(6, fails):
-        failed = tell(client, "POST", "/v3/activities", body)
-    assert (failed.status, everything()) == (500, before)
-    with fault_at_write(5, fails):
-        tell(client, "POST", "/v3/activities", body, key=None)
-    recorded = Activity.objects.count()
-    done = tell(client, "POST", "/v3/activities", body)
+    failed = []
+    for number in range(1, 7 if key else 5):
+        with fault_at_write(number, fails):
+            failed.append(tell(client, "POST", "/v3/activities", body, key=key).status)
+        assert everything() == before
+    done = tell(client, "POST", "/v3/activities", body, key=key)
 
-    assert recorded == 1
+    assert failed == [500] * len(failed)
     assert [each["counted"][0]["value"] for each in done.data] == [1, 2]
 
 
