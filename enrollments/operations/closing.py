@@ -1,9 +1,10 @@
 """Closing cycles of calendars that are the same for everybody: bar, then pay (domain.md 3)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 from django.db import DatabaseError, Error, connection, transaction
 from django.db.models import QuerySet
@@ -15,43 +16,60 @@ from targets.models import Brand, Cycle
 
 CHUNK = 5_000  # participations paid in one transaction: less than a second
 
-# The set-based twin of "value >= target value, and a stay covers the cycle": domain.md 5 and 6, PERIOD_END. Promised is
-# what was in force when the cycle was barred, its own reward before the target's: the same for every chunk, whatever
-# has been changed since (rewards.queries.promised_reward).
+# The set-based twin of "value >= target value, and a stay covers the cycle": domain.md 5 and 6, PERIOD_END; for all
+# calendars. Promised is what was in force when the cycle was barred, of a calendar of one's own when it is closed, and
+# the cycle's own reward before the target's: the same for every chunk, whatever has been changed since
+# (rewards.queries.promised_reward).
 PAY = """
 INSERT INTO rewards_grant (brand_id, customer_id, target_id, cycle_number, run_number, allocation, reward_id,
                            reward_name, reward_kind, reward_value, reward_payload, achieved_at, granted_at)
 WITH promised AS (
-  SELECT DISTINCT ON (target_value.target_id) target_value.value AS target_value, reward.*
+  SELECT DISTINCT ON (target_value.target_id, cycle.number)
+         cycle.number AS cycle_number, target_value.value AS target_value, reward.*
     FROM targets_cycle cycle
     JOIN targets_targetvalue target_value
       ON target_value.cycle_id = cycle.id AND target_value.allocation = 'PERIOD_END'
     JOIN rewards_reward reward
       ON reward.target_id = target_value.target_id AND reward.level_id IS NULL
      AND (reward.cycle_id = cycle.id OR reward.cycle_id IS NULL)
-     AND (reward.is_from_start OR reward.created_at <= cycle.closed_at)
-     AND (reward.retired_at IS NULL OR reward.retired_at > cycle.closed_at)
-   WHERE cycle.id = %(cycle_id)s
-   ORDER BY target_value.target_id, reward.cycle_id, reward.id DESC
+     AND (reward.is_from_start OR reward.created_at <= COALESCE(cycle.closed_at, %(at)s))
+     AND (reward.retired_at IS NULL OR reward.retired_at > COALESCE(cycle.closed_at, %(at)s))
+   WHERE cycle.target_group_id = ANY(%(groups)s)
+   ORDER BY target_value.target_id, cycle.number, reward.cycle_id, reward.id DESC
 )
-SELECT participation.brand_id, participation.customer_id, participation.target_id, %(cycle_number)s,
+SELECT participation.brand_id, participation.customer_id, participation.target_id, due.cycle_number,
        progress.run_number, 'PERIOD_END', promised.id, promised.name, promised.kind, promised.value, promised.payload,
        COALESCE(progress.achieved_at, %(at)s), GREATEST(%(at)s, progress.achieved_at)
-  FROM enrollments_participation participation
-  JOIN promised
-    ON promised.target_id = participation.target_id
+  FROM unnest(%(ids)s::bigint[], %(cycle_numbers)s::integer[]) AS due (id, cycle_number)
+  JOIN enrollments_participation participation ON participation.id = due.id
+  JOIN promised ON promised.target_id = participation.target_id AND promised.cycle_number = due.cycle_number
   JOIN enrollments_stay stay
     ON stay.participation_id = participation.id
-   AND stay.first_cycle <= %(cycle_number)s
-   AND (stay.end_cycle IS NULL OR stay.end_cycle > %(cycle_number)s)
+   AND stay.first_cycle <= due.cycle_number
+   AND (stay.end_cycle IS NULL OR stay.end_cycle > due.cycle_number)
   JOIN enrollments_progress progress
     ON progress.participation_id = participation.id
    AND progress.run_number = stay.run_number
-   AND progress.cycle_number = %(cycle_number)s
- WHERE participation.id = ANY(%(participation_ids)s)
-   AND progress.value >= promised.target_value
+   AND progress.cycle_number = due.cycle_number
+ WHERE progress.value >= promised.target_value
 ON CONFLICT DO NOTHING
 """
+
+
+def pay(due: Sequence[tuple[int, int]], groups: Sequence[int], at: datetime) -> int:
+    """Give what closed cycles are to give, and answer how many rewards that was; once, however often it is asked.
+
+    `due`: id of the participation and number of the cycle, of these target groups.
+    """
+    names: dict[str, Any] = {
+        "ids": [pk for pk, _ in due],
+        "cycle_numbers": [number for _, number in due],
+        "groups": list(groups),
+        "at": at,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(PAY, names)
+        return cursor.rowcount
 
 
 class Ended(Enum):
@@ -182,11 +200,6 @@ def _pay_chunk(cycle: Cycle, at: datetime, *, is_waiting: bool, chunk: int) -> i
         if not ids:
             Cycle.objects.filter(pk=cycle.pk).update(paid_at=max(at, locked.closed_at))
             return Ended.PAID
-        with connection.cursor() as cursor:
-            cursor.execute(
-                PAY,
-                {"cycle_number": locked.number, "cycle_id": locked.pk, "at": at, "participation_ids": ids},
-            )
-            granted = cursor.rowcount
+        granted = pay([(pk, locked.number) for pk in ids], [locked.target_group_id], at)
         Cycle.objects.filter(pk=cycle.pk).update(paid_through=ids[-1])
         return granted

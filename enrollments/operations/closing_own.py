@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from enrollments.calendars import closes_at, own_calendar
 from enrollments.locks import share_calendar, try_to_share_calendar
 from enrollments.models import Participation
-from enrollments.operations.closing import CHUNK, never
+from enrollments.operations.closing import CHUNK, never, pay
 from targets.models import Brand
 
 # Whom nobody else holds, with their customers, whom grants refer to: an eraser locks the customer first.
@@ -32,40 +32,6 @@ UPDATE enrollments_participation participation
   FROM unnest(%(ids)s::bigint[], %(closed_through)s::integer[], %(closes_next_at)s::timestamptz[])
        AS due (id, closed_through, closes_next_at)
  WHERE participation.id = due.id
-"""
-
-# The set-based twin of "value >= target value, and a stay covers the cycle": domain.md 5 and 6, PERIOD_END. Promised is
-# what is in force when it closes, the cycle's own reward before the target's (rewards.queries.promised_reward).
-PAY = """
-INSERT INTO rewards_grant (brand_id, customer_id, target_id, cycle_number, run_number, allocation, reward_id,
-                           reward_name, reward_kind, reward_value, reward_payload, achieved_at, granted_at)
-SELECT participation.brand_id, participation.customer_id, participation.target_id, due.cycle_number,
-       progress.run_number, 'PERIOD_END', promised.id, promised.name, promised.kind, promised.value, promised.payload,
-       COALESCE(progress.achieved_at, %(at)s), GREATEST(%(at)s, progress.achieved_at)
-  FROM unnest(%(ids)s::bigint[], %(cycle_numbers)s::integer[]) AS due (id, cycle_number)
-  JOIN enrollments_participation participation ON participation.id = due.id
-  JOIN targets_target target ON target.id = participation.target_id
-  JOIN targets_cycle cycle ON cycle.target_group_id = target.target_group_id AND cycle.number = due.cycle_number
-  JOIN targets_targetvalue target_value
-    ON target_value.target_id = target.id AND target_value.cycle_id = cycle.id
-   AND target_value.allocation = 'PERIOD_END'
-  JOIN enrollments_stay stay
-    ON stay.participation_id = participation.id
-   AND stay.first_cycle <= due.cycle_number
-   AND (stay.end_cycle IS NULL OR stay.end_cycle > due.cycle_number)
-  JOIN enrollments_progress progress
-    ON progress.participation_id = participation.id
-   AND progress.run_number = stay.run_number
-   AND progress.cycle_number = due.cycle_number
-  CROSS JOIN LATERAL (
-    SELECT reward.* FROM rewards_reward reward
-     WHERE reward.target_id = target.id AND reward.level_id IS NULL
-       AND (reward.cycle_id = cycle.id OR reward.cycle_id IS NULL)
-       AND (reward.is_from_start OR reward.created_at <= %(at)s)
-       AND (reward.retired_at IS NULL OR reward.retired_at > %(at)s)
-     ORDER BY reward.cycle_id, reward.id DESC LIMIT 1) promised
- WHERE progress.value >= target_value.value
-ON CONFLICT DO NOTHING
 """
 
 
@@ -123,7 +89,8 @@ def _claim(brand: Brand, at: datetime, chunk: int, *, is_waiting: bool) -> list[
 
 def _close(participations: list[Participation], at: datetime) -> OwnClosed:
     """All of them, in one transaction. What is promised does not change meanwhile: the calendars are shared."""
-    for group_id in sorted({each.target.target_group_id for each in participations}):
+    groups = sorted({each.target.target_group_id for each in participations})
+    for group_id in groups:
         share_calendar(group_id)
     due: list[tuple[int, int]] = []
     for each in participations:
@@ -145,8 +112,4 @@ def _close(participations: list[Participation], at: datetime) -> OwnClosed:
                 "closes_next_at": [each.closes_next_at for each in participations],
             },
         )
-        cursor.execute(
-            PAY,
-            {"ids": [pk for pk, _ in due], "cycle_numbers": [number for _, number in due], "at": at},
-        )
-        return OwnClosed(len(due), cursor.rowcount)
+    return OwnClosed(len(due), pay(due, groups, at))

@@ -19,10 +19,8 @@ from django.db import connection, transaction
 from rich.console import Console
 from rich.table import Table
 
-from enrollments.models import Participation, Progress, Run, Stay
+from enrollments.models import Stay
 from enrollments.operations import enroll, unenroll
-from enrollments.operations.closing import close_cycle
-from rewards.models import Grant
 from targets.enums import Allocation
 from targets.models import ApiUser, Customer
 from targets.operations import take_units
@@ -32,7 +30,6 @@ from tests.factories import START, ApiUserFactory, BrandFactory, make_programme
 
 CALLS = 200  # in a round
 ROUNDS = 5
-ACHIEVED = 100_000  # customers whose cycle is closed
 IN_A_BATCH = 100
 DAY = timedelta(days=1)
 NOW = START + 2 * DAY
@@ -303,68 +300,6 @@ def calls_table(contenders):
         cpu = statistics.median(each.cpu_milliseconds)
         rows.append([each.name, f"{median:.2f}", f"{p99:.2f}", f"{cpu:.2f}", f"{median / floor:.1f}"])
     return rows
-
-
-def test_close(client_of):
-    bench = Bench(client_of)
-    rows = [["", "seconds", "customers a second"]]
-    for _ in range(2):
-        target = make_programme(brand=bench.brand, allocation=Allocation.PERIOD_END, cycles=5)
-        achieve(bench.brand, target, ACHIEVED, first=bench.customers + 1)
-        bench.customers += ACHIEVED
-        cycle = target.target_group.cycles.get(number=1)
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")  # as autovacuum does in a database that has grown by itself
-
-        start = time.perf_counter()
-        closed = close_cycle(cycle, cycle.closes_at)
-        seconds = time.perf_counter() - start
-
-        assert closed.granted == Grant.objects.filter(target=target).count() == ACHIEVED
-        rows.append([f"close with {ACHIEVED:,} rewards", f"{seconds:.2f}", f"{ACHIEVED / seconds:,.0f}"])
-        least = least_granting(target)
-        rows.append(["floor: one INSERT of as many rows", f"{least:.2f}", f"{ACHIEVED / least:,.0f}"])
-    publish("Close", rows)
-
-
-def least_granting(target):
-    """Seconds for the same rows into a table with the same indexes, without keys, triggers and looking anybody up."""
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS floor_of_granting")
-        cursor.execute("CREATE TABLE floor_of_granting (LIKE rewards_grant INCLUDING ALL)")
-        start = time.perf_counter()
-        cursor.execute("INSERT INTO floor_of_granting SELECT * FROM rewards_grant WHERE target_id = %s", [target.pk])
-        seconds = time.perf_counter() - start
-        cursor.execute("DROP TABLE floor_of_granting")
-    return seconds
-
-
-def achieve(brand, target, count, *, first):
-    """`count` members of the first cycle who have reached its value."""
-    customers = Customer.objects.bulk_create(
-        [Customer(brand=brand, customer_id=number) for number in range(first, first + count)], batch_size=5000
-    )
-    participations = Participation.objects.bulk_create(
-        [
-            Participation(brand=brand, customer=each, target=target, first_enrolled_at=START, changed_at=START)
-            for each in customers
-        ],
-        batch_size=5000,
-    )
-    Run.objects.bulk_create(
-        [Run(participation=each, number=1, started_at=START) for each in participations], batch_size=5000
-    )
-    Stay.objects.bulk_create(
-        [Stay(participation=each, run_number=1, first_cycle=1, enrolled_at=START) for each in participations],
-        batch_size=5000,
-    )
-    Progress.objects.bulk_create(
-        [
-            Progress(participation=each, run_number=1, cycle_number=1, value=Decimal(3), achieved_at=NOW)
-            for each in participations
-        ],
-        batch_size=5000,
-    )
 
 
 def publish(title, rows, note=""):

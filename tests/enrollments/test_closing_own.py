@@ -8,9 +8,10 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
+from enrollments import operations
 from enrollments.enums import Source
 from enrollments.models import Participation
-from enrollments.operations import ActivityData, close_own_cycles, closing_own, enroll, record_activity
+from enrollments.operations import ActivityData, close_own_cycles, enroll, record_activity
 from rewards.models import Grant
 from targets.enums import Allocation, EvaluationType
 from tests.factories import START, BrandFactory, CustomerFactory, make_programme
@@ -72,14 +73,14 @@ def test_chunks_take_the_same_statements_however_many_are_in_them(target):
 def test_close_that_breaks_while_it_pays_leaves_that_chunk_whole_for_the_next_one(target, monkeypatch):
     closing = close_own_cycles(brand=target.brand, at=DUE, chunk=2)
     next(closing)
-    whole = closing_own.PAY
-    monkeypatch.setattr(closing_own, "PAY", "SELECT 1 / 0")
+    whole = operations.closing.PAY
+    monkeypatch.setattr(operations.closing, "PAY", "SELECT 1 / 0")
 
     with pytest.raises(Exception, match="division by zero"):
         next(closing)
 
     assert paid() == [(1, 1), (2, 1)]
-    monkeypatch.setattr(closing_own, "PAY", whole)
+    monkeypatch.setattr(operations.closing, "PAY", whole)
     assert [each.granted for each in close_own_cycles(brand=target.brand, at=DUE)] == [1]
     assert paid() == [(1, 1), (2, 1), (3, 1)]
 

@@ -17,7 +17,6 @@ from enrollments.operations import (
     CyclesNotClosed,
     activity,
     closing,
-    closing_own,
     enrolling,
     erasing,
     granting,
@@ -43,7 +42,7 @@ def leave_after_the_running_cycle(patch: pytest.MonkeyPatch) -> None:
 
 
 def pay_whoever_reached_the_value(patch: pytest.MonkeyPatch) -> None:
-    membership = "AND (stay.end_cycle IS NULL OR stay.end_cycle > %(cycle_number)s)"
+    membership = "AND (stay.end_cycle IS NULL OR stay.end_cycle > due.cycle_number)"
     assert membership in closing.PAY
     patch.setattr(closing, "PAY", closing.PAY.replace(membership, ""))
 
@@ -160,12 +159,6 @@ def let_edits_reach_what_has_begun(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(editing, "_refuse_if_begun", lambda *details: None)
 
 
-def pay_own_cycles_to_whoever_reached_the_value(patch: pytest.MonkeyPatch) -> None:
-    membership = "AND (stay.end_cycle IS NULL OR stay.end_cycle > due.cycle_number)"
-    assert membership in closing_own.PAY
-    patch.setattr(closing_own, "PAY", closing_own.PAY.replace(membership, ""))
-
-
 def undo_whenever_somebody_likes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(undoing, "undo_until", lambda receipt: NEVER)
 
@@ -227,7 +220,7 @@ WRONG = [
     count_what_would_not_have_counted_then,
     open_a_stay_whose_leave_was_scheduled,
 ]
-WRONG_FOR_OWN_CALENDARS = [pay_own_cycles_to_whoever_reached_the_value, begin_own_calendars_early]
+WRONG_FOR_OWN_CALENDARS = [pay_whoever_reached_the_value, begin_own_calendars_early]
 
 
 @pytest.mark.parametrize("part", range(PARTS))
