@@ -57,18 +57,18 @@ SELECT %(brand)s, due.customer_id, reward.target_id, due.cycle_number, due.run_n
 RETURNING customer_id, cycle_number, reward_id, id
 """
 
-REACH = """
-INSERT INTO enrollments_progress (participation_id, run_number, cycle_number, value, adjustment, achieved_at)
-SELECT participation_id, 1, cycle_number, value, 0, achieved_at
-  FROM unnest(%(participations)s::bigint[], %(cycles)s::smallint[], %(values)s::numeric[], %(achieved)s::timestamptz[])
-       AS reached (participation_id, cycle_number, value, achieved_at)
-ON CONFLICT (participation_id, run_number, cycle_number)
-DO UPDATE SET value = excluded.value, achieved_at = excluded.achieved_at
-"""
-
-TOUCH = "UPDATE enrollments_participation SET changed_at = %(at)s WHERE id = ANY(%(participations)s)"
-
-FILE = """
+# Progress, enrolments and outcomes.
+SAVE = """
+WITH reached AS (
+  INSERT INTO enrollments_progress (participation_id, run_number, cycle_number, value, adjustment, achieved_at)
+  SELECT participation_id, 1, cycle_number, value, 0, achieved_at
+    FROM unnest(%(reached)s::bigint[], %(reached_cycles)s::smallint[], %(reached_values)s::numeric[],
+                %(reached_at)s::timestamptz[]) AS each (participation_id, cycle_number, value, achieved_at)
+  ON CONFLICT (participation_id, run_number, cycle_number)
+  DO UPDATE SET value = excluded.value, achieved_at = excluded.achieved_at
+), touched AS (
+  UPDATE enrollments_participation SET changed_at = %(at)s WHERE id = ANY(%(reached)s::bigint[])
+)
 INSERT INTO enrollments_activityoutcome (activity_id, participation_id, run_number, cycle_number, reason, delta,
                                          visit_on, value, achieved, grant_ids)
 SELECT activity_id, participation_id, run_number, cycle_number, reason, delta, visit_on, value, achieved,
@@ -76,8 +76,8 @@ SELECT activity_id, participation_id, run_number, cycle_number, reason, delta, v
   FROM unnest(%(activities)s::bigint[], %(participations)s::bigint[], %(runs)s::smallint[], %(cycles)s::smallint[],
               %(reasons)s::text[], %(deltas)s::numeric[], %(visits)s::date[], %(values)s::numeric[],
               %(achieved)s::boolean[], %(grants)s::text[])
-       AS filed (activity_id, participation_id, run_number, cycle_number, reason, delta, visit_on, value, achieved,
-                 grant_ids)
+       AS each (activity_id, participation_id, run_number, cycle_number, reason, delta, visit_on, value, achieved,
+                grant_ids)
 """
 
 SAY_WHY_NOT = """

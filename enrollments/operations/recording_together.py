@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import chain
+from typing import Any
 
 import simplejson
 from django.db import connection, transaction
@@ -210,18 +211,18 @@ class _Count:
         simple = [each for each in participations if each.pk in self.simple]
         self.applied: set[int] = set()  # of all others
 
-        groups = {each.target.target_group_id for each in simple}
         instants = [each.occurred_at for each in activities]
-        cycles = Cycle.objects.filter(target_group__in=groups, starts_at__lte=max(instants), ends_at__gt=min(instants))
+        values = TargetValue.objects.select_related("cycle").filter(
+            target__in={each.target_id for each in simple},
+            cycle__starts_at__lte=max(instants),
+            cycle__ends_at__gt=min(instants),
+        )
+        self.target_values = {(each.target_id, each.cycle_id): each for each in values}
+        # Of each target: its cycles, of which each has a value.
         self.cycles: dict[int, list[Cycle]] = defaultdict(list)
-        for cycle in cycles:
-            self.cycles[cycle.target_group_id].append(cycle)
+        for each in self.target_values.values():
+            self.cycles[each.target_id].append(each.cycle)
         found = list(chain.from_iterable(self.cycles.values()))
-        targets = {each.target_id: each.target for each in simple}
-        self.target_values = {
-            (each.target_id, each.cycle_id): each
-            for each in TargetValue.objects.filter(target__in=list(targets), cycle__in=found)
-        }
         names = {"participations": [each.pk for each in simple], "cycles": list({cycle.number for cycle in found})}
         with connection.cursor() as cursor:
             cursor.execute(sql.PROGRESS, names)
@@ -237,8 +238,8 @@ class _Count:
         stays = self.stays[participation.pk]
         return (
             not participation.target.target_group.has_own_calendars
-            and all(stay.run_number == 1 for stay in stays)
-            and all(stay.leaves_after is None for stay in stays[:-1])
+            and stays[-1].run_number == 1  # runs only ever follow each other
+            and (len(stays) == 1 or all(stay.leaves_after is None for stay in stays[:-1]))
         )
 
     def _visits(
@@ -326,37 +327,32 @@ class _Count:
         return single._apply(stored, participation, self.brand, self.at)
 
     def _cycle(self, participation: Participation, occurred_at: datetime) -> Cycle | None:
-        cycles = self.cycles[participation.target.target_group_id]
+        cycles = self.cycles[participation.target_id]
         return next((each for each in cycles if each.has_begun(occurred_at) and not each.has_ended(occurred_at)), None)
 
     def save(self) -> None:
         give([achievement for achievement, _ in self.achievements], self.at)
         for achievement, outcome in self.achievements:
             outcome.grant_ids = achievement.grant_ids
+        if not self.outcomes:
+            return
+        reached = self.reached.values()
+        names: dict[str, Any] = {
+            "at": self.at,
+            "reached": array_of(each.participation_id for each in reached),
+            "reached_cycles": array_of(each.cycle_number for each in reached),
+            "reached_values": array_of(each.value for each in reached),
+            "reached_at": array_of(each.achieved_at for each in reached),
+            "activities": array_of(each.activity_id for each in self.outcomes),
+            "participations": array_of(each.participation.pk for each in self.outcomes),
+            "runs": array_of(each.run_number for each in self.outcomes),
+            "cycles": array_of(each.cycle_number for each in self.outcomes),
+            "reasons": array_of(each.reason for each in self.outcomes),
+            "deltas": array_of(each.delta for each in self.outcomes),
+            "visits": array_of(each.visit_on for each in self.outcomes),
+            "values": array_of(each.value for each in self.outcomes),
+            "achieved": array_of(each.achieved for each in self.outcomes),
+            "grants": array_of(f"{{{','.join(map(str, each.grant_ids))}}}" for each in self.outcomes),
+        }
         with connection.cursor() as cursor:
-            if self.reached:
-                reached = self.reached.values()
-                values = {
-                    "participations": array_of(each.participation_id for each in reached),
-                    "cycles": array_of(each.cycle_number for each in reached),
-                    "values": array_of(each.value for each in reached),
-                    "achieved": array_of(each.achieved_at for each in reached),
-                }
-                cursor.execute(sql.REACH, values)
-                cursor.execute(sql.TOUCH, {"at": self.at, "participations": list({pk for pk, _ in self.reached})})
-            if self.outcomes:
-                cursor.execute(
-                    sql.FILE,
-                    {
-                        "activities": array_of(each.activity_id for each in self.outcomes),
-                        "participations": array_of(each.participation.pk for each in self.outcomes),
-                        "runs": array_of(each.run_number for each in self.outcomes),
-                        "cycles": array_of(each.cycle_number for each in self.outcomes),
-                        "reasons": array_of(each.reason for each in self.outcomes),
-                        "deltas": array_of(each.delta for each in self.outcomes),
-                        "visits": array_of(each.visit_on for each in self.outcomes),
-                        "values": array_of(each.value for each in self.outcomes),
-                        "achieved": array_of(each.achieved for each in self.outcomes),
-                        "grants": array_of(f"{{{','.join(map(str, each.grant_ids))}}}" for each in self.outcomes),
-                    },
-                )
+            cursor.execute(sql.SAVE, names)

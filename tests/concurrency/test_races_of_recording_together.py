@@ -30,7 +30,7 @@ from tests.factories import START, make_programme
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-BEFORE_REACHING = "INSERT INTO enrollments_progress"
+BEFORE_REACHING = "WITH reached AS"
 BEFORE_LOADING = "SELECT (stay)"  # all is locked, nothing is read yet
 
 
