@@ -51,7 +51,10 @@ FEW = "auth_user_changelist"
 PURCHASE = {"eventId": "new", "eventName": "purchase-3"}
 OWN_ROWS = ROWS | {
     ("activities", "post"): Row(
-        lambda ids: [PURCHASE | {"customerId": ids["customer_id"], "occurredAt": ids["now"]}],
+        lambda ids: [
+            PURCHASE | {"eventId": each, "customerId": ids["customer_id"], "occurredAt": ids["now"]}
+            for each in ("new", "newer")
+        ],
     ),
     ("receipts", "get"): Row(query=lambda ids: {"after": ids["receipt_cursor"], "limit": 20}),
     ("clock", "put"): Row(lambda ids: {"now": ids["now"]}),
