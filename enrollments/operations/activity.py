@@ -54,6 +54,7 @@ class Outcome:
     value: Decimal = Decimal(0)
     achieved: bool = False
     grant_ids: Sequence[int] = ()
+    left_by_id: int | None = None
 
     @property
     def participation_id(self) -> int:

@@ -70,14 +70,14 @@ WITH reached AS (
   UPDATE enrollments_participation SET changed_at = %(at)s WHERE id = ANY(%(reached)s::bigint[])
 )
 INSERT INTO enrollments_activityoutcome (activity_id, participation_id, run_number, cycle_number, reason, delta,
-                                         visit_on, value, achieved, grant_ids)
+                                         visit_on, value, achieved, grant_ids, left_by_id)
 SELECT activity_id, participation_id, run_number, cycle_number, reason, delta, visit_on, value, achieved,
-       grant_ids::bigint[]
+       grant_ids::bigint[], left_by_id
   FROM unnest(%(activities)s::bigint[], %(participations)s::bigint[], %(runs)s::smallint[], %(cycles)s::smallint[],
               %(reasons)s::text[], %(deltas)s::numeric[], %(visits)s::date[], %(values)s::numeric[],
-              %(achieved)s::boolean[], %(grants)s::text[])
+              %(achieved)s::boolean[], %(grants)s::text[], %(leaves)s::bigint[])
        AS each (activity_id, participation_id, run_number, cycle_number, reason, delta, visit_on, value, achieved,
-                grant_ids)
+                grant_ids, left_by_id)
 """
 
 SAY_WHY_NOT = """

@@ -279,6 +279,7 @@ class _Count:
                 stay.run_number if stay else None,
                 cycle.number if cycle else None,
                 reason or NotCounted.NOT_ENROLLED,
+                left_by_id=single._left_by(cycle, stays) if reason == NotCounted.NOT_ENROLLED else None,
             )
             self.outcomes.append(outcome)
             return outcome
@@ -353,6 +354,7 @@ class _Count:
             "values": array_of(each.value for each in self.outcomes),
             "achieved": array_of(each.achieved for each in self.outcomes),
             "grants": array_of(f"{{{','.join(map(str, each.grant_ids))}}}" for each in self.outcomes),
+            "leaves": array_of(each.left_by_id for each in self.outcomes),
         }
         with connection.cursor() as cursor:
             cursor.execute(sql.SAVE, names)
