@@ -352,6 +352,10 @@ if not 0 <= REQUESTS_PER_MINUTE < 2**31:
 IDEMPOTENCY_HOURS = env.int("IDEMPOTENCY_HOURS", default=24)
 if not 24 <= IDEMPOTENCY_HOURS <= 24 * 366:
     raise ImproperlyConfigured(f"IDEMPOTENCY_HOURS is from 24 to 8784, not {IDEMPOTENCY_HOURS}.")
+# For how long a planned unenrolment may be begun.
+PLAN_HOURS = env.int("PLAN_HOURS", default=24)
+if not 1 <= PLAN_HOURS <= 24 * 31:
+    raise ImproperlyConfigured(f"PLAN_HOURS is from 1 to 744, not {PLAN_HOURS}.")
 
 # How long after an unenrolment it can be undone: from then on enrolling again is the way back.
 UNDO_HOURS = env.int("UNDO_HOURS", default=24)

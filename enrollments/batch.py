@@ -10,22 +10,24 @@ from django.db import OperationalError, transaction
 
 from enrollments.enums import Effective, LeaveOutcome, ReceiptKind, Source
 from enrollments.foreseen import Foreseen, what_changed
-from enrollments.models import Receipt
+from enrollments.models import Participation, Receipt
 from enrollments.operations import LeftTogether, unenroll, unenroll_together
 from enrollments.operations.closing import never
 from enrollments.operations.leaving import PROGRAMME_OVER, not_enrolled
+from enrollments.pace import in_chunks
 from enrollments.receipts import forfeited_period
 from targets.clock import run_at_now
 from targets.errors import CycleNotFound, DomainError, NotEnrolled, StaleInstant, TargetGroupNotFound, TargetNotFound
 from targets.models import Brand, Customer, Target
 from targets.queries import LARGEST_ID
 
-CUSTOMERS_AT_ONCE = 10_000  # unenrolled in one transaction: less than a second
+CUSTOMERS_AT_ONCE = 10_000  # unenrolled in one transaction, at most
 LOADED_AT_ONCE = 1_000  # in one statement, where each is unenrolled for himself
 MOST_TIMEOUTS = 3  # of a chunk
 
 UNKNOWN = "This brand has no such customer."
 REPEATED = "The leave had been scheduled before: nothing changed."
+TAKEN_BACK = "this batch had unenrolled him, and it was taken back"
 
 # What needs nothing more to be done: running a batch twice is success.
 DONE = frozenset(
@@ -59,7 +61,11 @@ class Left:
 
 @dataclass(frozen=True)
 class Batch:
-    """Who unenrols whom from what, and why."""
+    """Who unenrols whom from what, and why.
+
+    Where it `is_resumed` some may have left by it before. Where it `is_paced` as many are unenrolled at once as take
+    less than half a second, else as many as may be.
+    """
 
     brand: Brand
     target: Target
@@ -71,6 +77,8 @@ class Batch:
     batch_id: UUID | None = None
     dry_run: bool = False
     even_if_inactive: bool = False
+    is_resumed: bool = False
+    is_paced: bool = False
 
     @property
     def customers_at_once(self) -> int:
@@ -90,25 +98,27 @@ def leave_each(
     each is unenrolled as by `leave_as_foreseen`. `is_to_stop` is asked between chunks.
     """
     repeated = repeated_positions(customer_ids)
-    at_once = batch.customers_at_once
-    for start in range(0, len(customer_ids), at_once):
+    for chunk in in_chunks(enumerate(customer_ids), batch.customers_at_once, is_paced=batch.is_paced):
         if is_to_stop():
             return
-        chunk = customer_ids[start : start + at_once]
-        first = [
-            number for position, number in enumerate(chunk, start) if position not in repeated and is_possible(number)
-        ]
-        if batch.target.target_group.has_own_calendars:
-            lefts = _one_by_one(batch, first, foreseen)
-        else:
-            lefts = iter(_together(batch, first, foreseen))
-        for position, number in enumerate(chunk, start):
+        first = [number for position, number in chunk if position not in repeated and is_possible(number)]
+        lefts = leave_chunk(batch, first, foreseen)
+        for position, number in chunk:
             if position in repeated:
                 yield Left(number, LeaveOutcome.DUPLICATE_IN_REQUEST)
             else:
                 yield (
                     next(lefts) if is_possible(number) else Left(number, LeaveOutcome.UNKNOWN_CUSTOMER, message=UNKNOWN)
                 )
+
+
+def leave_chunk(
+    batch: Batch, numbers: list[int], foreseen: Mapping[int, Foreseen | None] | None = None
+) -> Iterator[Left]:
+    """Like `leave_each`, for possible numbers, each named once and no more than are unenrolled at once."""
+    if batch.target.target_group.has_own_calendars:
+        return _one_by_one(batch, numbers, foreseen)
+    return iter(_together(batch, numbers, foreseen))
 
 
 def is_possible(number: int) -> bool:
@@ -155,7 +165,9 @@ def _try_together(
     try:
         told = run_at_now(
             batch.brand,
-            lambda at: unenroll_together(customer_ids=numbers, foreseen=foreseen, **_details(batch, at)),
+            lambda at: unenroll_together(
+                customer_ids=numbers, foreseen=foreseen, is_resumed=batch.is_resumed, **_details(batch, at)
+            ),
         )
     except (DomainError, OperationalError):  # closed or frozen meanwhile, or too slow: each is to be told for himself
         return numbers
@@ -178,7 +190,9 @@ def _left_together(
     elif told.outcome == LeaveOutcome.PERIOD_OVER:
         message = PROGRAMME_OVER
     elif told.outcome == LeaveOutcome.CHANGED and foreseen is not None:
-        message = str(Outdated(what_changed(foreseen.get(number), Foreseen.of_facts(told.facts))))
+        is_taken_back = told.receipt_id is not None
+        changes = [] if is_taken_back else what_changed(foreseen.get(number), Foreseen.of_facts(told.facts))
+        message = str(Outdated(batch, changes or [TAKEN_BACK]))
     return Left(number, told.outcome, told.receipt_id, told.forfeited, message, told.left_at, told.facts)
 
 
@@ -206,18 +220,21 @@ def leave(batch: Batch, customer: Customer) -> Left:
 
 
 def leave_as_foreseen(batch: Batch, customer: Customer, foreseen: Foreseen | None) -> Left:
-    """Unenrol one customer if it means what a preview foresaw; None: that he could not be unenrolled.
+    """Unenrol one customer if it means what was foreseen; None: that he could not be unenrolled.
 
     Decided under the lock of the operation itself, so nothing can change between the look and the leap. If anything
-    differs nothing is written, and the message says what.
+    differs nothing is written, and the message says what. Where the batch `is_resumed` and has unenrolled him before,
+    nothing is written either, and the receipt is that of then.
     """
 
     def unenroll_or_roll_back(at: datetime) -> Receipt:
         with transaction.atomic():
+            if batch.is_resumed and (done := _receipt_of_before(batch, customer)):
+                return done
             receipt = _unenroll(batch, customer, at)
             changes = [] if _is_repeated(batch, receipt) else what_changed(foreseen, Foreseen.of(receipt))
             if changes:
-                raise Outdated(changes)
+                raise Outdated(batch, changes)
             return receipt
 
     return _outcome(batch, customer, unenroll_or_roll_back)
@@ -226,8 +243,23 @@ def leave_as_foreseen(batch: Batch, customer: Customer, foreseen: Foreseen | Non
 class Outdated(Exception):
     """What was foreseen of a leave no longer holds."""
 
-    def __init__(self, changes: list[str]) -> None:
-        super().__init__(f"Changed since the preview: {'; '.join(changes)}.")
+    def __init__(self, batch: Batch, changes: list[str]) -> None:
+        super().__init__(f"Changed since the {'plan' if batch.is_resumed else 'preview'}: {'; '.join(changes)}.")
+
+
+def _receipt_of_before(batch: Batch, customer: Customer) -> Receipt | None:
+    """Of the leave by the same batch, under the lock of the participation. Raises `Outdated` if it was taken back."""
+    enrolment = {"customer": customer, "target": batch.target}
+    participation = Participation.objects.select_for_update(no_key=True).filter(**enrolment).first()
+    receipts = Receipt.objects.filter(participation=participation).order_by("pk")
+    receipts = receipts.select_related("undone_by", "participation__target")
+    kinds = (ReceiptKind.UNENROLLED, ReceiptKind.LEAVE_SCHEDULED)
+    done = next((each for each in receipts if each.batch_id == batch.batch_id and each.kind in kinds), None)
+    if done is None:
+        return None
+    if hasattr(done, "undone_by"):
+        raise Outdated(batch, [TAKEN_BACK])
+    return done
 
 
 def _unenroll(batch: Batch, customer: Customer, at: datetime) -> Receipt:

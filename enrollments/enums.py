@@ -19,7 +19,7 @@ class LeaveOutcome(models.TextChoices):
     INACTIVE = "inactive", "The programme is inactive"
     PERIOD_OVER = "period_over", "The programme is over"
     DUPLICATE_IN_REQUEST = "duplicate_in_request", "Was named before"
-    CHANGED = "changed", "Changed since the preview"  # where one was asked for: the admin
+    CHANGED = "changed", "Changed since the preview or plan"  # where there was one
     TRY_AGAIN = "try_again", "Somebody else was changing it"
 
 

@@ -1,6 +1,6 @@
-"""What a preview foresaw of one leave, small enough for a hidden field, and what is different now."""
+"""What a preview or a plan foresaw of one leave, small enough for a hidden field, and what is different now."""
 
-from dataclasses import asdict, dataclass, fields
+from typing import NamedTuple
 
 from enrollments.enums import ReceiptKind, Verdict
 from enrollments.models import Receipt
@@ -8,8 +8,7 @@ from enrollments.models import Receipt
 NOTHING = "none"
 
 
-@dataclass(frozen=True)
-class Foreseen:
+class Foreseen(NamedTuple):
     """The facts of a leave that somebody agrees to. A value that rises without changing a verdict is none of them."""
 
     stay: str
@@ -25,9 +24,7 @@ class Foreseen:
     @classmethod
     def of(cls, receipt: Receipt) -> "Foreseen":
         """Of a receipt, saved or a preview."""
-        return cls(
-            **{each.name: _text(getattr(receipt, column)) for each, column in zip(fields(cls), FACTS, strict=True)}
-        )
+        return cls(*(_text(getattr(receipt, column)) for column in FACTS))
 
     @classmethod
     def of_facts(cls, text: str) -> "Foreseen":
@@ -38,14 +35,14 @@ class Foreseen:
     def read(cls, text: str) -> "Foreseen | None":
         """What `str` has written; None for anything else."""
         parts = text.split(".")
-        return cls(*parts) if len(parts) == len(fields(cls)) else None
+        return cls(*parts) if len(parts) == len(cls._fields) else None
 
     def __str__(self) -> str:
-        return ".".join(asdict(self).values())
+        return ".".join(self)
 
 
 # The facts as columns of a receipt, in this order.
-FACTS = tuple("stay_id" if each.name == "stay" else each.name for each in fields(Foreseen))
+FACTS = tuple("stay_id" if name == "stay" else name for name in Foreseen._fields)
 
 
 def _text(value: object) -> str:
@@ -55,7 +52,7 @@ def _text(value: object) -> str:
 def what_changed(before: Foreseen | None, now: Foreseen) -> list[str]:
     """The differences in words, the weightiest first; empty when what was foreseen still holds."""
     if before is None:
-        return ["the preview said that he could not be unenrolled, now he can"]
+        return ["he could not be unenrolled, now he can"]
     return [
         sentence.format(before=_word(name, getattr(before, name)), now=_word(name, getattr(now, name)))
         for name, sentence in _SENTENCES

@@ -43,6 +43,7 @@ WITH found AS (
          stay.end_cycle IS NULL OR coalesce(%(at)s < leave_ends.ends_at, false) AS is_current,
          coalesce(progress.value, 0) AS running_value, progress.achieved_at AS running_achieved_at,
          given.id IS NOT NULL AS is_granted, greatest(%(leaving)s::integer, stay.first_cycle) AS end_cycle,
+         done.kind AS done_kind, done.id AS done_id,
          {streak_count} AS streak_count
     FROM leaving_locked locked
     JOIN enrollments_participation participation ON participation.id = locked.id
@@ -57,6 +58,13 @@ WITH found AS (
     LEFT JOIN rewards_grant given
       ON given.customer_id = participation.customer_id AND given.target_id = %(target)s
      AND given.cycle_number = %(running)s AND given.level_id IS NULL
+    -- Not by the index of the batch, which grows while the batch is carried out: hence no "=".
+    LEFT JOIN LATERAL (
+      SELECT each.id, each.kind FROM enrollments_receipt each
+       WHERE %(is_resumed)s AND each.participation_id = locked.id
+         AND each.batch_id IS NOT DISTINCT FROM %(batch)s AND each.kind IN ('UNENROLLED', 'LEAVE_SCHEDULED')
+       ORDER BY each.id LIMIT 1
+    ) done ON true
 ), judged AS (
   SELECT *, %(kind)s AS kind, %(running)s::integer AS running_cycle, %(cycle_count)s::integer AS cycle_count,
          CASE WHEN first_cycle > %(running)s THEN 'not_member'
@@ -69,7 +77,8 @@ WITH found AS (
   SELECT *, {facts} AS facts FROM judged
 ), answered AS (
   SELECT *,
-         CASE WHEN changed_at > %(at)s THEN 'try_again'
+         CASE WHEN done_id IS NOT NULL THEN CASE done_kind WHEN 'UNENROLLED' THEN 'unenrolled' ELSE 'scheduled' END
+              WHEN changed_at > %(at)s THEN 'try_again'
               WHEN stay_id IS NULL THEN 'never_enrolled'
               WHEN NOT is_current THEN 'already_left'
               WHEN %(is_scheduled)s AND leave_receipt_id IS NOT NULL THEN 'scheduled'
@@ -79,7 +88,8 @@ WITH found AS (
     FROM told
 )
 SELECT *, outcome = 'scheduled' AND leave_receipt_id IS NOT NULL AS is_repeated,
-       CASE WHEN outcome = %(done)s AND (outcome = 'unenrolled' OR leave_receipt_id IS NULL) AND NOT %(dry_run)s
+       CASE WHEN outcome = %(done)s AND done_id IS NULL AND (outcome = 'unenrolled' OR leave_receipt_id IS NULL)
+             AND NOT %(dry_run)s
             THEN nextval(pg_get_serial_sequence('enrollments_receipt', 'id')) END AS receipt_id
   FROM answered
 """
@@ -120,7 +130,16 @@ SELECT number, outcome, coalesce(receipt_id, CASE WHEN is_repeated THEN leave_re
        CASE WHEN outcome = 'already_left' THEN out_at END,
        outcome = 'unenrolled' AND running_verdict = 'left_reward_forfeited',
        CASE WHEN outcome = 'changed' OR outcome = %(done)s AND NOT is_repeated THEN facts ELSE '' END
-  FROM leaving_decided
+  FROM leaving_decided WHERE done_id IS NULL
+"""
+# Of whom the same batch has unenrolled before, the receipt of that, and whether it was taken back.
+TELL_DONE = """
+SELECT decided.number, decided.outcome, receipt.id,
+       CASE WHEN receipt.running_verdict = 'left_reward_forfeited' THEN cycle.ref_code END,
+       EXISTS (SELECT FROM enrollments_receipt taking_back WHERE taking_back.undoes_id = receipt.id)
+  FROM leaving_decided decided
+  JOIN enrollments_receipt receipt ON receipt.id = decided.done_id
+  LEFT JOIN targets_cycle cycle ON cycle.target_group_id = %(group)s AND cycle.number = receipt.running_cycle
 """
 # Locked by somebody else, or enrolled since the lock: to be tried again. Else there is nothing of him to lock.
 TELL_OTHERS = """

@@ -24,8 +24,9 @@ from targets.queries import ended_while_inactive
 class LeftTogether(NamedTuple):
     """What became of one customer. TRY_AGAIN: he was locked by somebody else, or has acted after the instant asked for.
 
-    `receipt_id` is of the receipt written, or, where the same leave `is_repeated`, of the one in force. `forfeited`
-    names the period whose reward is lost. `facts`: see `Foreseen`; of whoever cannot leave there are none.
+    `receipt_id` is of the receipt written, now or before by the same batch, or, where the same leave `is_repeated`, of
+    the one in force. Whoever is CHANGED and has one left by the same batch, which was taken back. `forfeited` names the
+    period whose reward is lost. `facts`: see `Foreseen`; of whoever cannot leave there are none.
     """
 
     outcome: LeaveOutcome
@@ -43,6 +44,7 @@ class _Chunk:
     target: Target
     origin: Origin
     effective: Effective
+    is_resumed: bool
     dry_run: bool
 
     @property
@@ -74,18 +76,20 @@ def unenroll_together(
     request_id: str = "",
     batch_id: UUID | None = None,
     foreseen: Mapping[int, Foreseen | None] | None = None,
+    is_resumed: bool = False,
     dry_run: bool = False,
     even_if_inactive: bool = False,
 ) -> dict[int, LeftTogether]:
     """Unenrol customers of the brand, each named once, just as `unenroll` does, in a constant number of statements.
 
     Everybody has an outcome. With `foreseen` whoever's leave would mean something else than that is CHANGED, and
-    nothing is written for him; None: that he could not leave. Nobody who is locked is waited for, except inside a
+    nothing is written for him; None: that he could not leave. Where the batch `is_resumed` nobody leaves by it twice:
+    whoever has left by it is told so, with the receipt of then. Nobody who is locked is waited for, except inside a
     transaction of the caller, where all are locked in the one order.
     Where everybody has a calendar of his own this is not to be used. Raises `StaleInstant`, and where it is inactive
     what `unenroll` raises: then nothing is written for anybody.
     """
-    chunk = _Chunk(target, Origin(at, by, source, reason, request_id, batch_id), effective, dry_run)
+    chunk = _Chunk(target, Origin(at, by, source, reason, request_id, batch_id), effective, is_resumed, dry_run)
     # Who is alone with his transaction waits for nobody while he holds thousands.
     waiting = "" if connection.in_atomic_block else " SKIP LOCKED"
     with transaction.atomic(), connection.cursor() as cursor:
@@ -135,6 +139,8 @@ def _decide(cursor: Any, chunk: _Chunk, running: Cycle | None) -> None:
             "kind": chunk.kind,
             "done": chunk.done,
             "is_scheduled": chunk.is_scheduled,
+            "is_resumed": chunk.is_resumed,
+            "batch": chunk.origin.batch_id,
             "dry_run": chunk.dry_run,
         },
     )
@@ -171,6 +177,11 @@ def _tell(cursor: Any, chunk: _Chunk, running: Cycle | None, customer_ids: Seque
         )
         for number, outcome, receipt_id, is_repeated, left_at, is_forfeiting, facts in cursor
     }
+    if chunk.is_resumed:
+        cursor.execute(sql.TELL_DONE, {"group": chunk.target.target_group_id})
+        for number, outcome, receipt_id, forfeited, is_taken_back in cursor:
+            now = LeaveOutcome.CHANGED if is_taken_back else LeaveOutcome(outcome)
+            told[number] = LeftTogether(now, receipt_id, forfeited=forfeited)
     if others := [number for number in customer_ids if number not in told]:
         cursor.execute(sql.TELL_OTHERS, {**chunk.names, "others": others})
         told |= {number: LeftTogether(LeaveOutcome(outcome)) for number, outcome in cursor}

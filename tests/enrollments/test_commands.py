@@ -40,19 +40,16 @@ def customers(target):
     return made
 
 
-def run(target, *arguments, **options):
+def run(target, *arguments):
+    return run_command(f"--target-group={target.target_group_id}", f"--target={target.pk}", *arguments)
+
+
+def run_command(*arguments):
     """(exit code, standard output)."""
     out = StringIO()
     code = 0
     try:
-        call_command(
-            "unenroll",
-            f"--target-group={target.target_group_id}",
-            f"--target={target.pk}",
-            *arguments,
-            stdout=out,
-            **options,
-        )
+        call_command("unenroll", *arguments, stdout=out)
     except SystemExit as end:
         code = end.code
     except CommandError as error:

@@ -1,4 +1,4 @@
-"""`manage.py unenroll`: customers out of a target, one outcome each; safe to run twice."""
+"""`manage.py unenroll`: customers out of a target, one outcome each, at once or by a plan; safe to run twice."""
 
 import csv
 import getpass
@@ -6,19 +6,25 @@ import re
 import sys
 from array import array
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO, TypeVar, cast
 from uuid import uuid4
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rest_framework import serializers
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from enrollments.batch import Batch, leave_each
+from enrollments.batch import Batch, Left, leave_each
 from enrollments.closing_job import Stop
 from enrollments.enums import Effective, Source
-from enrollments.management.leaving_report import REPORTS
+from enrollments.management.leaving_plan import Head, PlanWriter, UnusablePlan, opened_plan
+from enrollments.management.leaving_report import REPORTS, Report
+from enrollments.models import Receipt
+from enrollments.planned import carry_out
+from targets.clock import brand_now
 from targets.errors import DomainError
 from targets.fields import ReasonField, TextField
 from targets.models import Target
@@ -30,72 +36,154 @@ Row = TypeVar("Row")
 
 UNUSABLE = 2  # exit code: nothing was tried
 INTERRUPTED = 130  # as shells say for Ctrl-C
+SAID_BY_PLAN = ("target_group", "target", "reason", "effective", "include_inactive", "dry_run", "plan")
 
 
 class Command(BaseCommand):
     help = (
         "Unenrol customers from a target: finished cycles and given rewards stay theirs, the running cycle and all "
-        "later ones are left. Exit code 0: all done (or had left already), 1: some refused, 2: unusable arguments."
+        "later ones are left. Exit code 0: all done (or had left already), 1: some refused, 2: unusable arguments. "
+        "--plan writes down what would happen, --apply does just that, and goes on where it was interrupted."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--target-group", type=int, required=True, metavar="G", help="id of the target group")
-        parser.add_argument("--target", type=int, required=True, metavar="T", help="id of the target")
+        parser.add_argument("--target-group", type=int, metavar="G", help="id of the target group")
+        parser.add_argument("--target", type=int, metavar="T", help="id of the target")
         who = parser.add_mutually_exclusive_group(required=True)
         who.add_argument("--customer", nargs="+", action="extend", metavar="ID", help="customer ids of the brand")
         who.add_argument("--file", metavar="CSV", help="file with the customer id in its first column")
         who.add_argument("stdin", nargs="?", choices=["-"], help="-: read customer ids from standard input")
+        who.add_argument("--apply", metavar="PLAN", help="carry out a plan; all but --by and --format is in it")
         parser.add_argument("--reason", default="", help="kept on each receipt")
         parser.add_argument(
-            "--effective", choices=Effective.values, default=Effective.NOW, help="at once, or at the end of the cycle"
+            "--effective", choices=Effective.values, help="at once (the default), or at the end of the cycle"
         )
         parser.add_argument("--by", default="", help="who does it, for the receipt (default: the user of this machine)")
         parser.add_argument("--include-inactive", action="store_true", help="also from an inactive group or target")
-        parser.add_argument("--dry-run", action="store_true", help="say what would happen, write nothing")
+        looking = parser.add_mutually_exclusive_group()
+        looking.add_argument("--dry-run", action="store_true", help="say what would happen, write nothing")
+        looking.add_argument("--plan", metavar="PLAN", help="a dry run that writes a plan into a new file, for --apply")
         parser.add_argument("--format", choices=["table", "json", "csv"], default="table", help="of the report")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        target = self.find_target(options)
-        refuse_text(options["reason"], "--reason", ReasonField())
         refuse_text(options["by"], "--by", TextField(max_length=150, allow_blank=True))
+        if options["apply"]:
+            self.carry_out(options)
+            return
+        if options["target_group"] is None or options["target"] is None:
+            raise CommandError("--target-group and --target say what is to be left.", returncode=UNUSABLE)
+        refuse_text(options["reason"], "--reason", ReasonField())
+        target = find_target_of_any(options["target_group"], options["target"], options["include_inactive"])
         customer_ids = read_customer_ids(options)
+        is_dry_run = options["dry_run"] or options["plan"] is not None
         batch = Batch(
             brand=target.brand,
             target=target,
-            by=options["by"] or getpass.getuser()[:150],
+            by=options["by"] or default_by(),
             source=Source.COMMAND,
             reason=options["reason"],
-            effective=Effective(options["effective"]),
+            effective=Effective(options["effective"] or Effective.NOW),
             batch_id=None if options["dry_run"] else uuid4(),
-            dry_run=options["dry_run"],
+            dry_run=is_dry_run,
             even_if_inactive=options["include_inactive"],
+            is_paced=True,
         )
-        report = REPORTS[options["format"]](batch, cast("TextIO", self.stdout))
-        with Stop() as stop:
-            lefts = leave_each(batch, customer_ids, is_to_stop=lambda: stop.is_asked)
-            for left in with_progress(lefts, len(customer_ids), "Unenrolling"):
-                report.add(left)
-        report.end()
-        if report.count < len(customer_ids):
-            raise CommandError(
-                f"Interrupted after {report.count} of {len(customer_ids)}. Run it again: who has left stays left.",
-                returncode=INTERRUPTED,
-            )
-        if not report.is_all_done:
-            sys.exit(1)
+        if options["plan"]:
+            self.plan(batch, customer_ids, options)
+        else:
+            with Stop() as stop:
+                lefts = leave_each(batch, customer_ids, is_to_stop=lambda: stop.is_asked)
+                report = self.report(batch, lefts, len(customer_ids), options)
+            say_how_it_ended(report, len(customer_ids), "who has left stays left")
 
-    def find_target(self, options: dict[str, Any]) -> Target:
-        """The target, in whichever brand: an operator is of none."""
-        group_id, target_id = options["target_group"], options["target"]
-        found = Target.objects.select_related("brand").filter(pk=target_id, target_group=group_id).first()
-        if found is None:
-            raise CommandError(f"There is no target {target_id} in target group {group_id}.", returncode=UNUSABLE)
+    def plan(self, batch: Batch, customer_ids: Sequence[int], options: dict[str, Any]) -> None:
+        """A dry run, written down."""
+        path, count = Path(options["plan"]), len(customer_ids)
         try:
-            return find_target(found.brand, group_id, target_id, include_inactive=options["include_inactive"])
-        except DomainError as refusal:
-            raise CommandError(
-                f"{refusal.message} Add --include-inactive to unenrol from it.", returncode=UNUSABLE
-            ) from None
+            with PlanWriter(path, batch, brand_now(batch.brand), count) as plan, Stop() as stop:
+                lefts = leave_each(batch, customer_ids, is_to_stop=lambda: stop.is_asked)
+                report = self.report(batch, plan.written(lefts), count, options)
+                if report.count == count:
+                    plan.end()
+        except OSError as error:
+            raise CommandError(f"No plan was written: {error}.", returncode=UNUSABLE) from None
+        if report.count == count and options["format"] == "table":
+            self.stdout.write(f"Plan written: {path}. It is carried out by: unenroll --apply {path}")
+        say_how_it_ended(report, count, "no plan was written")
+
+    def carry_out(self, options: dict[str, Any]) -> None:
+        """What a plan says, and nothing else."""
+        given = [f"--{name.replace('_', '-')}" for name in SAID_BY_PLAN if options[name] not in (None, "", False)]
+        if given:
+            raise CommandError(f"The plan says it, so --apply goes without {', '.join(given)}.", returncode=UNUSABLE)
+        try:
+            with opened_plan(Path(options["apply"])) as plan, Stop() as stop:
+                batch = batch_of(plan.head, by=options["by"] or default_by())
+                lefts = carry_out(batch, plan.rows, is_to_stop=lambda: stop.is_asked)
+                report = self.report(batch, lefts, plan.head.count, options)
+        except UnusablePlan as problem:
+            raise CommandError(f"Nothing was done: {problem}.", returncode=UNUSABLE) from None
+        say_how_it_ended(report, plan.head.count, "who has left stays left, and is told again")
+
+    def report(self, batch: Batch, lefts: Iterator[Left], count: int, options: dict[str, Any]) -> Report:
+        report = REPORTS[options["format"]](batch, cast("TextIO", self.stdout))
+        for left in with_progress(lefts, count, "Looking" if batch.dry_run else "Unenrolling"):
+            report.add(left)
+        report.end()
+        return report
+
+
+def batch_of(head: Head, *, by: str) -> Batch:
+    """The batch of a plan. Raises `CommandError` where it may not be begun, or not any more."""
+    target = find_target_of_any(head.target_group, head.target, head.even_if_inactive)
+    age = brand_now(target.brand) - head.made_at
+    is_begun = Receipt.objects.filter(batch_id=head.batch_id).exists()
+    if age > timedelta(hours=settings.PLAN_HOURS) and not is_begun:
+        raise CommandError(
+            f"Nothing was done: the plan was made at {head.made_at:%Y-%m-%dT%H:%M:%S%z}, and may be begun within "
+            f"{settings.PLAN_HOURS} hours (PLAN_HOURS). Make a new one.",
+            returncode=UNUSABLE,
+        )
+    return Batch(
+        brand=target.brand,
+        target=target,
+        by=by,
+        source=Source.COMMAND,
+        reason=head.reason,
+        effective=head.effective,
+        batch_id=head.batch_id,
+        even_if_inactive=head.even_if_inactive,
+        is_resumed=True,
+        is_paced=True,
+    )
+
+
+def find_target_of_any(group_id: int, target_id: int, even_if_inactive: bool) -> Target:
+    """The target, in whichever brand: an operator is of none. Raises `CommandError`."""
+    found = Target.objects.select_related("brand").filter(pk=target_id, target_group=group_id).first()
+    if found is None:
+        raise CommandError(f"There is no target {target_id} in target group {group_id}.", returncode=UNUSABLE)
+    try:
+        return find_target(found.brand, group_id, target_id, include_inactive=even_if_inactive)
+    except DomainError as refusal:
+        raise CommandError(
+            f"{refusal.message} Add --include-inactive to unenrol from it.", returncode=UNUSABLE
+        ) from None
+
+
+def default_by() -> str:
+    """The user of this machine."""
+    return getpass.getuser()[:150]
+
+
+def say_how_it_ended(report: Report, count: int, interrupted: str) -> None:
+    """By the exit code. Raises `CommandError` where it was interrupted."""
+    if report.count < count:
+        raise CommandError(
+            f"Interrupted after {report.count} of {count}. Run it again: {interrupted}.", returncode=INTERRUPTED
+        )
+    if not report.is_all_done:
+        sys.exit(1)
 
 
 def refuse_text(text: str, option: str, field: TextField) -> None:

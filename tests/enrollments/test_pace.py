@@ -1,0 +1,46 @@
+"""How many are unenrolled in one transaction."""
+
+from enrollments.pace import in_chunks
+
+
+class Clock:
+    """Goes on only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def sizes(at_once: int, seconds: list[float], *, is_paced: bool = True) -> list[int]:
+    """Of the first chunks, where a thousand items of each take so many seconds."""
+    clock = Clock()
+    made = []
+    chunks = in_chunks(range(10**6), at_once, is_paced=is_paced, clock=clock)
+    for pace in seconds:
+        made.append(len(next(chunks)))
+        clock.now += pace * made[-1] / 1000
+    return made
+
+
+def test_chunks_grow_until_they_take_as_long_as_they_should():
+    assert sizes(10_000, [0.1] * 5) == [1000, 2000, 4000, 4000, 4000]
+    assert sizes(10_000, [0.01] * 6) == [1000, 2000, 4000, 8000, 10_000, 10_000]
+
+
+def test_chunks_shrink_by_half_at_most_and_never_below_a_hundred():
+    assert sizes(10_000, [4, 4, 0.8, 0.8]) == [1000, 500, 250, 500]
+    assert sizes(10_000, [1000] * 6) == [1000, 500, 250, 125, 100, 100]
+
+
+def test_no_chunk_is_larger_than_may_be_and_unpaced_all_are_as_large():
+    assert sizes(500, [0.01] * 2) == [500, 500]
+    assert sizes(500, [4] * 3, is_paced=False) == [500, 500, 500]
+
+
+def test_chunks_hold_each_item_once_in_order():
+    chunks = list(in_chunks(iter(range(2500)), 1000, is_paced=False))
+
+    assert [len(each) for each in chunks] == [1000, 1000, 500]
+    assert [item for chunk in chunks for item in chunk] == list(range(2500))
