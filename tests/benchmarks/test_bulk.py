@@ -1,55 +1,43 @@
 """`make bench`: what unenrolling a whole programme costs, beside plain SQL that writes the same rows.
 
-BULK_CUSTOMERS sets how many customers (100,000), BULK_ROUNDS how often each contender is timed (3).
+BULK_CUSTOMERS sets how many customers each contender unenrols in a round (50,000), BULK_ROUNDS how many rounds (3).
 """
 
+import itertools
 import os
 import statistics
 import time
-from array import array
-from functools import partial
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from io import StringIO
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
 
-from enrollments.batch import CUSTOMERS_AT_ONCE, Batch, leave_each
-from enrollments.enums import Source
+from enrollments.batch import CUSTOMERS_AT_ONCE
+from enrollments.integrity import all_violations
 from enrollments.models import Receipt, Stay
-from targets.models import Brand, Target
-from tests.benchmarks.test_benchmarks import NOW, publish
-from tests.factories import START, BrandFactory, make_programme
+from tests.benchmarks.commanding import Commanded, start_of_command, unenroll, write_ids
+from tests.benchmarks.contenders import PRODUCTION, WORKERS, Credentials
+from tests.benchmarks.crowd import Crowd
+from tests.benchmarks.offered import Offered
+from tests.benchmarks.processor_time import of_database
+from tests.benchmarks.test_benchmarks import publish
+from tests.concurrency.workers import url_of_this_database
+from tests.serving import served
 
-CUSTOMERS = int(os.environ.get("BULK_CUSTOMERS", "100000"))
+CUSTOMERS = int(os.environ.get("BULK_CUSTOMERS", "50000"))
 ROUNDS = int(os.environ.get("BULK_ROUNDS", "3"))
+A_SECOND = 50  # single calls of others
+SECONDS_WITHOUT = 20  # of them alone, in each round
+MEANWHILE = min(CUSTOMERS, 200_000)  # unenrolled by the command meanwhile, in each round
 
-pytestmark = [pytest.mark.benchmark, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.benchmark, pytest.mark.django_db(transaction=True), pytest.mark.timeout(0)]
 
-REGISTER = """
-INSERT INTO targets_customer (brand_id, customer_id, external_id, email, mobile, first_name, last_name, created_at)
-SELECT %(brand)s, number, '', '', '', '', '', %(at)s FROM generate_series(1, %(count)s) number
-"""
-ENROL = (
-    """
-INSERT INTO enrollments_participation (brand_id, customer_id, target_id, run_number, first_enrolled_at, changed_at,
-                                       closed_through)
-SELECT %(brand)s, id, %(target)s, 1, %(at)s, %(at)s, 0 FROM targets_customer WHERE brand_id = %(brand)s ORDER BY id
-""",
-    """
-INSERT INTO enrollments_run (participation_id, number, started_at)
-SELECT id, 1, %(at)s FROM enrollments_participation WHERE target_id = %(target)s
-""",
-    """
-INSERT INTO enrollments_stay (participation_id, run_number, first_cycle, enrolled_at)
-SELECT id, 1, 1, %(at)s FROM enrollments_participation WHERE target_id = %(target)s ORDER BY id
-""",
-    """
-INSERT INTO enrollments_progress (participation_id, run_number, cycle_number, value, adjustment)
-SELECT id, 1, 1, 1, 0 FROM enrollments_participation WHERE target_id = %(target)s ORDER BY id
-""",
-    "ANALYZE",  # as autovacuum does in a database that has grown by itself
-)
 # The least that writes the same rows; it looks up nothing, and refuses nobody.
 PLAIN = """
 WITH leaving AS (
@@ -75,60 +63,153 @@ UPDATE enrollments_participation participation SET changed_at = %(at)s
   FROM written WHERE participation.id = written.participation_id
 """
 
+COMMAND, PLANNED, APPLIED = "unenroll --file", "unenroll --plan: nothing is written", "unenroll --apply"
+CHUNKED, AT_ONCE = "floor: the same rows by plain SQL, in the same chunks", "the same rows by plain SQL at once"
 
-def plain_sql(target: Target, numbers: array, at_once: int) -> None:
-    names = {"brand": target.brand_id, "target": target.pk, "at": NOW, "batch": uuid4()}
-    for start in range(0, len(numbers), at_once):
+
+class Shares:
+    """Who is unenrolled by whom: each contender has customers of his own in each round, all in one programme."""
+
+    def __init__(self, shares: int, others: int) -> None:
+        self.crowd = Crowd()
+        self.crowd.enrol(shares * CUSTOMERS + others)
+        self.crowd.analyze()
+        self.left = 0
+
+    def next(self, count: int = CUSTOMERS) -> range:
+        self.left += count
+        return range(self.left - count + 1, self.left + 1)
+
+    @property
+    def names(self) -> list[str]:
+        target = self.crowd.target
+        return [f"--target-group={target.target_group_id}", f"--target={target.pk}"]
+
+
+def plain_sql(crowd: Crowd, numbers: range, sizes: Sequence[int]) -> Commanded:
+    """In chunks of these sizes."""
+    names = {"brand": crowd.brand.pk, "target": crowd.target.pk, "batch": uuid4()}
+    rest, longest = iter(numbers), 0.0
+    start, cpu = time.perf_counter(), time.process_time() + of_database()
+    for size in sizes:
+        lines = StringIO("".join(f"{number}\n" for number in itertools.islice(rest, size)))
+        begun_at = time.perf_counter()
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("CREATE TEMPORARY TABLE floor_asked (number bigint) ON COMMIT DROP")
-            lines = StringIO("".join(f"{number}\n" for number in numbers[start : start + at_once]))
             cursor.copy_expert("COPY floor_asked FROM STDIN", lines)
-            cursor.execute(PLAIN, names)
+            cursor.execute(PLAIN, names | {"at": datetime.now(UTC)})
+        longest = max(longest, time.perf_counter() - begun_at)
+    seconds = time.perf_counter() - start
+    return Commanded(seconds, time.process_time() + of_database() - cpu, 0, longest)
 
 
-def unenrolling(target: Target, numbers: array) -> None:
-    batch = Batch(brand=target.brand, target=target, by="bench", source=Source.COMMAND, batch_id=uuid4())
-    for _ in leave_each(batch, numbers):
-        pass
-
-
-def test_bulk() -> None:
-    brand = BrandFactory(sandbox=True, clock_at=NOW)
-    execute(REGISTER, {"brand": brand.pk, "at": START, "count": CUSTOMERS})
-    numbers = array("q", range(1, CUSTOMERS + 1))
-    contenders = {
-        "unenrolled, as the command does": partial(unenrolling, numbers=numbers),
-        "floor: the same rows by plain SQL, in the same chunks": partial(
-            plain_sql, numbers=numbers, at_once=CUSTOMERS_AT_ONCE
-        ),
-        "the same rows by plain SQL at once": partial(plain_sql, numbers=numbers, at_once=CUSTOMERS),
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(ROUNDS):
-        for name, run in contenders.items():
-            target = enrolled_by_all(brand)
-
-            start = time.perf_counter()
-            run(target)
-            seconds[name].append(time.perf_counter() - start)
-
-            assert Stay.objects.filter(participation__target=target, left_at=NOW).count() == CUSTOMERS
-            assert Receipt.objects.filter(participation__target=target).count() == CUSTOMERS
-    floor = statistics.median(list(seconds.values())[1])
-    rows = [["", "seconds", "customers a second", "x floor"]]
-    for name, each in seconds.items():
-        median = statistics.median(each)
-        rows.append([f"{CUSTOMERS:,} {name}", f"{median:.2f}", f"{CUSTOMERS / median:,.0f}", f"{median / floor:.2f}"])
-    publish("Bulk", rows)
-
-
-def enrolled_by_all(brand: Brand) -> Target:
-    target = make_programme(brand=brand)
-    for statement in ENROL:
-        execute(statement, {"brand": brand.pk, "target": target.pk, "at": START})
-    return target
-
-
-def execute(statement: str, names: dict[str, object]) -> None:
+def chunk_sizes(numbers: range, crowd: Crowd) -> list[int]:
+    """Of the chunks in which these have left."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, names)
+        cursor.execute(
+            "SELECT count(*) FROM enrollments_receipt receipt"
+            "  JOIN enrollments_participation participation ON participation.id = receipt.participation_id"
+            "  JOIN targets_customer customer ON customer.id = participation.customer_id"
+            " WHERE receipt.brand_id = %s AND customer.customer_id BETWEEN %s AND %s"
+            " GROUP BY receipt.transaction_id ORDER BY receipt.transaction_id",
+            [crowd.brand.pk, numbers[0], numbers[-1]],
+        )
+        return [count for (count,) in cursor.fetchall()]
+
+
+def test_bulk(tmp_path: Path) -> None:
+    shares = Shares(4 * ROUNDS, 0)
+    done: defaultdict[str, list[Commanded]] = defaultdict(list)
+    sizes: list[int] = []
+    for each_round in range(ROUNDS):
+        report, plan = tmp_path / "report.csv", tmp_path / f"{each_round}.csv"
+
+        numbers = shares.next()
+        ids = write_ids(tmp_path / "ids.csv", numbers)
+        done[COMMAND].append(unenroll(*shares.names, f"--file={ids}", report=report))
+        sizes = chunk_sizes(numbers, shares.crowd)
+
+        done[CHUNKED].append(plain_sql(shares.crowd, shares.next(), sizes))
+        done[AT_ONCE].append(plain_sql(shares.crowd, shares.next(), [CUSTOMERS]))
+
+        ids = write_ids(tmp_path / "ids.csv", shares.next())
+        done[PLANNED].append(unenroll(*shares.names, f"--file={ids}", f"--plan={plan}", report=report))
+        done[APPLIED].append(unenroll(f"--apply={plan}", report=report))
+    publish("Bulk", table(done), note=note(sizes))
+
+    assert Receipt.objects.count() == Stay.objects.filter(left_at__isnull=False).count() == shares.left
+    assert list(all_violations()) == []
+
+
+def table(done: dict[str, list[Commanded]]) -> list[list[str]]:
+    rows = [
+        ["", "seconds", "customers a second", "x floor", "CPU, s", "x floor's", "longest transaction, s", "client, MB"]
+    ]
+    for name, rounds in done.items():
+        median = statistics.median(each.seconds for each in rounds)
+        ratio = statistics.median(
+            each.seconds / floor.seconds for each, floor in zip(rounds, done[CHUNKED], strict=True)
+        )
+        cpu = statistics.median(each.cpu_seconds for each in rounds)
+        cpu_ratio = cpu / statistics.median(each.cpu_seconds for each in done[CHUNKED])
+        longest = max(each.longest_transaction for each in rounds)
+        megabytes = max(each.megabytes for each in rounds)
+        numbers = [f"{median:.1f}", f"{CUSTOMERS / median:,.0f}", f"{ratio:.2f}", f"{cpu:.1f}", f"{cpu_ratio:.2f}"]
+        rows.append([name, *numbers, f"{longest:.2f}", f"{megabytes:.0f}" if megabytes else ""])
+    return rows
+
+
+def note(sizes: Sequence[int]) -> str:
+    return (
+        f"{CUSTOMERS:,} customers each, medians of {ROUNDS} rounds in which contenders take turns; of all transactions "
+        f"the longest, and the most memory. The command is a process of its own; {start_of_command():.1f} seconds of "
+        f"its time are its start. Its chunks of the last round: {len(sizes)}, of {statistics.median(sizes):,.0f} "
+        f"customers in the median and {CUSTOMERS_AT_ONCE:,} at most. CPU: of client and database together."
+    )
+
+
+def test_single_calls_meanwhile(tmp_path: Path) -> None:
+    calls = ROUNDS * A_SECOND * (SECONDS_WITHOUT + 10 + MEANWHILE // 2_000)
+    shares = Shares(0, ROUNDS * MEANWHILE + calls)
+    alone: list[float] = []
+    meanwhile: list[float] = []
+    environment = PRODUCTION | {"DATABASE_URL": url_of_this_database()}
+    with served(tmp_path / "log", workers=WORKERS, environment=environment) as port:
+        target = shares.crowd.target
+        path = f"/v3/targetGroups/{target.target_group_id}/targets/{target.pk}/unEnroll"
+        headers = {
+            "Authorization": Credentials.of(shares.crowd.brand).basic(),
+            "Content-Type": "application/json",
+            "X-Forwarded-Proto": "https",
+        }
+        others = Offered(port, path, headers, iter(range(ROUNDS * MEANWHILE + 1, 10**9)), A_SECOND)
+        others.run(for_seconds(2))  # the first calls of a server are slower
+        for _ in range(ROUNDS):
+            alone += others.run(for_seconds(SECONDS_WITHOUT))
+            ids = write_ids(tmp_path / "ids.csv", shares.next(MEANWHILE))
+            with ThreadPoolExecutor() as commander:
+                under_way = commander.submit(unenroll, *shares.names, f"--file={ids}", report=tmp_path / "report.csv")
+                meanwhile += others.run(lambda command=under_way: not command.done())
+                under_way.result()
+    rows = [["", "calls", "p50 ms", "p95 ms", "p99 ms", "longest ms", "x p99 alone"]]
+    for name, each in {"alone": alone, f"while {MEANWHILE:,} are unenrolled": meanwhile}.items():
+        ratio = f"{percentile(each, 99) / percentile(alone, 99):.2f}"
+        rows.append([name, f"{len(each):,}", *(f"{percentile(each, share):.1f}" for share in (50, 95, 99, 100)), ratio])
+    publish(
+        "Single calls while many are unenrolled",
+        rows,
+        note=f"unEnroll of other customers of the same programme over HTTP, {A_SECOND} offered a second, each from the "
+        f"instant it was due. {ROUNDS} rounds of {SECONDS_WITHOUT} seconds alone and of the command. Client, server, "
+        "command and database share the processors.",
+    )
+    assert list(all_violations()) == []
+
+
+def for_seconds(seconds: float) -> Callable[[], bool]:
+    ends_at = time.perf_counter() + seconds
+    return lambda: time.perf_counter() < ends_at
+
+
+def percentile(milliseconds: Sequence[float], share: int) -> float:
+    """The least that `share` percent do not exceed."""
+    return sorted(milliseconds)[max(0, -(-len(milliseconds) * share // 100) - 1)]
