@@ -63,8 +63,8 @@ class Left:
 class Batch:
     """Who unenrols whom from what, and why.
 
-    Where it `is_resumed` some may have left by it before. Where it `is_paced` as many are unenrolled at once as take
-    less than half a second, else as many as may be.
+    Where it `is_resumed` some may have left by it before. Where it `is_paced` as many are unenrolled at once as
+    should take `pace.AIM` seconds, else as many as may be.
     """
 
     brand: Brand
