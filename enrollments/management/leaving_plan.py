@@ -42,7 +42,6 @@ class UnusablePlan(Exception):
 class Head:
     """What a plan is about. `count`: its rows."""
 
-    brand: int
     target_group: int
     target: int
     effective: Effective
@@ -56,7 +55,6 @@ class Head:
     def read(cls, values: dict[str, str]) -> Self:
         """Of a file that is as it was made, so all is there."""
         return cls(
-            brand=int(values["brand"]),
             target_group=int(values["target group"]),
             target=int(values["target"]),
             effective=Effective(values["effective"]),

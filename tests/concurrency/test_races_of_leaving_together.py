@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -10,8 +11,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from enrollments.batch import Batch, leave_each
 from enrollments.enums import Source
+from enrollments.foreseen import Foreseen
 from enrollments.locks import CALENDAR
 from enrollments.models import Participation, Receipt, Stay
+from enrollments.planned import Planned, carry_out
 from targets.models import Customer, Target
 from tests.concurrency.racing import FEWER_ROUNDS, ROW_LOCK, UNGUARDED_ROUNDS, Race
 from tests.concurrency.scenes import BEFORE_LEAVING, Outcome, enrolled, leaves, outcome, running_programme
@@ -65,6 +68,28 @@ def test_two_who_unenrol_the_same_many_never_wait_in_a_ring(race: Race) -> None:
     guarded = race.rounds(FEWER_ROUNDS // 2, one_round, stops=(BEFORE_ACCOUNTING, BEFORE_ACCOUNTING))
 
     assert guarded == {frozenset({("already_left", "unenrolled")})}
+
+
+def test_two_who_carry_out_the_same_plan_write_it_once_and_tell_the_same(race: Race) -> None:
+    """Else the later one would say of each that he had changed since the plan."""
+    target = running_programme()
+    batch = Batch(brand=target.brand, target=target, by="test", source=Source.COMMAND, is_resumed=True)
+
+    def carrying_out(batch: Batch, plan: list[Planned]) -> Callable[[], str]:
+        return lambda: " ".join(f"{left.outcome.value} {left.receipt_id}" for left in carry_out(batch, plan))
+
+    def one_round() -> tuple[int, frozenset[str], int]:
+        numbers = [enrolled(target).customer_id or 0 for _ in range(3)]
+        looked = leave_each(replace(batch, is_resumed=False, dry_run=True), numbers)
+        plan = [Planned(each.customer_id or 0, each.outcome, Foreseen.read(each.facts)) for each in looked]
+        same = replace(batch, batch_id=uuid4())
+        answers = race.run(carrying_out(same, plan), carrying_out(same, plan))
+        outcomes = {word for word in " ".join(map(str, answers)).split() if not word.isdigit()}
+        return len(set(answers)), frozenset(outcomes), Receipt.objects.filter(batch_id=same.batch_id).count()
+
+    guarded = race.rounds(FEWER_ROUNDS // 5, one_round, stops=(BEFORE_ACCOUNTING, BEFORE_ACCOUNTING))
+
+    assert guarded == {(1, frozenset({"unenrolled"}), 3)}
 
 
 @pytest.fixture
