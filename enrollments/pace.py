@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TypeVar
 
-AIM = 0.25  # seconds for a chunk: others wait for its commit, and the machine may get busier amid one
+AIM = 0.4  # seconds for a chunk: half of what may be, as the machine may get busier amid one
 FIRST = 1_000  # nothing is known then
-LEAST = 100
+LEAST = 500  # a chunk has its own cost, whatever its size
 
 Item = TypeVar("Item")
 

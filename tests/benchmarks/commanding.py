@@ -6,9 +6,11 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import psycopg2
 from django.conf import settings
 from django.db import connection
@@ -37,7 +39,6 @@ class Commanded:
 
 def unenroll(*arguments: str, report: Path) -> Commanded:
     """What it says goes into the file `report`. It must have succeeded."""
-    looking = Looking()
     start, cpu = time.perf_counter(), of_database()
     with report.open("wb") as out:
         process = subprocess.Popen(
@@ -46,12 +47,14 @@ def unenroll(*arguments: str, report: Path) -> Commanded:
             env=os.environ | PRODUCTION | {"DATABASE_URL": url_of_this_database(), "PGAPPNAME": NAME},
             stdout=out,
         )
+        looking = Looking(process.pid)
         _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, process.returncode
     cpu_seconds = usage.ru_utime + usage.ru_stime + of_database() - cpu
-    return Commanded(seconds, cpu_seconds, usage.ru_maxrss / 1024, looking.end())
+    looking.end()
+    return Commanded(seconds, cpu_seconds, looking.most_bytes / 2**20, looking.longest)
 
 
 def start_of_command() -> float:
@@ -68,10 +71,15 @@ def start_of_command() -> float:
 
 
 class Looking:
-    """At the transaction of the command, a hundred times a second, by a connection of its own."""
+    """At the command's transaction, by a connection of its own, and at its memory, a hundred times a second.
 
-    def __init__(self) -> None:
+    What the system tells of a process that has ended is of no use: it counts what was its parent's before it began.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.process = psutil.Process(pid)
         self.longest = 0.0
+        self.most_bytes = 0
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self._look)
         self.parameters = {**connection.get_connection_params(), "cursor_factory": None}
@@ -84,12 +92,13 @@ class Looking:
             while not self.is_over.wait(BETWEEN_LOOKS):
                 cursor.execute(LOOK)
                 self.longest = max([self.longest, *(float(seconds) for (seconds,) in cursor)])
+                with suppress(psutil.NoSuchProcess):
+                    self.most_bytes = max(self.most_bytes, self.process.memory_info().rss)
         own.close()
 
-    def end(self) -> float:
+    def end(self) -> None:
         self.is_over.set()
         self.thread.join()
-        return self.longest
 
 
 def write_ids(path: Path, numbers: Sequence[int]) -> Path:

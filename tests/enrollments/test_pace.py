@@ -25,13 +25,13 @@ def sizes(at_once: int, seconds: list[float], *, is_paced: bool = True) -> list[
 
 
 def test_chunks_grow_until_they_take_as_long_as_they_should():
-    assert sizes(10_000, [0.1] * 5) == [1000, 2000, 2500, 2500, 2500]
+    assert sizes(10_000, [0.1] * 5) == [1000, 2000, 4000, 4000, 4000]
     assert sizes(10_000, [0.01] * 6) == [1000, 2000, 4000, 8000, 10_000, 10_000]
 
 
-def test_chunks_shrink_by_half_at_most_and_never_below_a_hundred():
-    assert sizes(10_000, [4, 4, 0.5, 0.5]) == [1000, 500, 250, 500]
-    assert sizes(10_000, [1000] * 6) == [1000, 500, 250, 125, 100, 100]
+def test_chunks_shrink_by_half_at_most_and_never_below_five_hundred():
+    assert sizes(10_000, [0.01, 0.01, 4, 4, 4]) == [1000, 2000, 4000, 2000, 1000]
+    assert sizes(10_000, [1000] * 3) == [1000, 500, 500]
 
 
 def test_no_chunk_is_larger_than_may_be_and_unpaced_all_are_as_large():
