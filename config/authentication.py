@@ -14,6 +14,7 @@ from rest_framework.request import Request
 
 from config.guessing import Guesses, network_of
 from config.passwords import RememberedCredentials, check_slowly, credential_key
+from config.permissions import permission_asked_for
 from targets import credentials
 from targets.addresses import client_address
 from targets.authorization import Authorization, find_caller
@@ -31,7 +32,7 @@ remembered = RememberedCredentials()
 
 
 class BrandBasicAuthentication(BaseAuthentication):
-    """`username:secret` -> (user, authorization). One query, which also loads what the API user may do.
+    """`username:secret` -> (user, authorization). One query, which also says whether he may do what the call asks for.
 
     A right generated secret, and a person's password that was right a moment ago, are taken however many guesses have
     failed: a stranger cannot lock a brand out. What fails is answered and counted the same way, whoever is named.
@@ -42,7 +43,7 @@ class BrandBasicAuthentication(BaseAuthentication):
         if scheme.lower() != "basic":
             return None
         username, password = decoded(encoded)
-        found = find_caller(username=username, at=timezone.now())
+        found = find_caller(username=username, permission=permission_asked_for(request), at=timezone.now())
         if found is not None and not is_active(found.api_user):
             found = None
         network = network_of(client_address(request))

@@ -11,6 +11,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from config.authentication import BrandBasicAuthentication, is_active
+from config.permissions import permission_asked_for
 from targets.authorization import Authorization, find_caller
 
 PUBLISHED_HEADER = "X-CAP-API-OAUTH-TOKEN"
@@ -27,7 +28,7 @@ class BearerAuthentication(BaseAuthentication):
         token = sent_token(request)
         if token is None:
             return None
-        found = find_holder(token) if token else None
+        found = find_holder(token, permission_asked_for(request)) if token else None
         if found is None or not is_active(found.api_user):
             raise AuthenticationFailed
         return found.api_user.user, found
@@ -66,7 +67,7 @@ def sent_token(request: Request) -> str | None:
     return None if scheme else request.META.get("HTTP_X_CAP_API_OAUTH_TOKEN")
 
 
-def find_holder(token: str) -> Authorization | None:
+def find_holder(token: str, permission: str) -> Authorization | None:
     """Whoever was given the token, unless it has expired."""
     checksum = hashlib.sha256(token.encode()).hexdigest()
-    return find_caller(token_checksum=checksum, at=timezone.now())
+    return find_caller(token_checksum=checksum, permission=permission, at=timezone.now())

@@ -30,13 +30,19 @@ class OperationPermission(BasePermission):
         operation = operation_of(request, view)
         if operation is None:
             return True  # no such method: the view answers 405
-        permission = getattr(view, "required_permissions", {}).get(operation)
-        if permission is None:
+        permission = permission_asked_for(request)
+        if not permission:
             raise ImproperlyConfigured(
                 f"{type(view).__name__}.required_permissions names no permission for {operation!r}."
             )
         refuse_outside_scope(request, permission)
-        return request.user.is_superuser or permission in authorization_of(request).permissions
+        return authorization_of(request).may(permission)
+
+
+def permission_asked_for(request: Request) -> str:
+    """What the view requires for the operation; empty where it names none, or is not there."""
+    view = request.parser_context.get("view")
+    return getattr(view, "required_permissions", {}).get(operation_of(request, view), "")
 
 
 def refuse_outside_scope(request: Request, permission: str) -> None:

@@ -1,52 +1,61 @@
 """Who calls the API and what he may do, as one statement finds it for every call."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection
 
 from targets.models import ApiUser, Brand
-from targets.rows import Row, columns_of
+from targets.rows import Row, all_columns_but, columns_of
 
 
 @dataclass(frozen=True)
 class Authorization:
-    """`permissions` are names such as "enrollments.unenroll". `scope` and `client_id` are of the token he came by;
-    None where he came by a password. `api_user` has its user and its brand.
+    """`permission` is the one that the call asks for, such as "enrollments.unenroll"; `is_granted`: he has it, by
+    himself or by a group. No other was looked up. `scope` and `client_id` are of the token he came by; None where he came by a
+    password. `api_user` has its user and its brand.
     """
 
     api_user: ApiUser
-    permissions: Sequence[str]
+    permission: str
+    is_granted: bool
     has_second_factor: bool
     scope: str | None = None
     client_id: str | None = None
 
+    def may(self, permission: str) -> bool:
+        """Raises `ValueError` for a permission that was not looked up."""
+        if permission != self.permission:
+            raise ValueError(f"Looked up was {self.permission!r}, not {permission!r}.")
+        return self.is_granted or self.api_user.user.is_superuser
 
-# The function of migration 0023 answers whole rows: the columns are named here, so that it need not know them.
+
+# The function of migration 0027 answers whole rows: the columns are named here, so that it need not know them.
 PERSON_FIELDS = ("id", "username", "password", "is_active", "is_staff", "is_superuser")
+BRAND_FIELDS = all_columns_but(Brand, "created_at")
+API_USER_FIELDS = all_columns_but(ApiUser, "created_at")
 FIND_CALLER = f"""
-SELECT {columns_of("person", User, PERSON_FIELDS)}, {columns_of("brand", Brand)}, {columns_of("api_user", ApiUser)},
-       permissions, has_second_factor, scope, client_id
-  FROM find_caller(%s, %s, %s)
+SELECT {columns_of("person", User, PERSON_FIELDS)}, {columns_of("brand", Brand, BRAND_FIELDS)},
+       {columns_of("api_user", ApiUser, API_USER_FIELDS)}, is_granted, has_second_factor, scope, client_id
+  FROM find_caller(%s, %s, %s, %s, %s)
 """  # noqa: S608 - names of our own columns
 
 
 def find_caller(
-    *, username: str | None = None, token_checksum: str | None = None, at: datetime
+    *, username: str | None = None, token_checksum: str | None = None, permission: str, at: datetime
 ) -> Authorization | None:
-    """The API user of that name, or whoever was given the token that has not expired at `at`. By one query.
+    """The API user of that name, or whoever was given the token that has not expired at `at`; and whether he has the
+    permission. By one query.
 
     Whether he, his user and his brand are active is for the caller to ask.
     """
+    app, _, codename = permission.partition(".")
     with connection.cursor() as cursor:
-        cursor.execute(FIND_CALLER, [username, token_checksum, at])
-        values: Sequence[Any] = cursor.fetchone()
-    row = Row(values)
-    person, brand = row.take(User, PERSON_FIELDS), row.take(Brand)
-    api_user = row.take(ApiUser, user=person, brand=brand)
+        cursor.execute(FIND_CALLER, [username, token_checksum, at, app, codename])
+        row = Row(cursor.fetchone())
+    person, brand = row.take(User, PERSON_FIELDS), row.take(Brand, BRAND_FIELDS)
+    api_user = row.take(ApiUser, API_USER_FIELDS, user=person, brand=brand)
     if api_user is None:
         return None
-    return Authorization(api_user, *row)
+    return Authorization(api_user, permission, *row)

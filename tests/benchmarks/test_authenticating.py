@@ -34,7 +34,8 @@ def test_authentication(client_of):
     person = UserFactory(password=make_password(PASSWORD), is_superuser=True)
     ApiUserFactory(brand=bench.brand, user=person, secret_form=SecretForm.PASSWORD, secret_digest="")
     known = APIClient(raise_request_exception=False)
-    known.force_authenticate(user=api_user.user, token=find_caller(username=generated, at=START))
+    allowed = find_caller(username=generated, permission="enrollments.unenroll", at=START)
+    known.force_authenticate(user=api_user.user, token=allowed)
     contenders = [
         Contender("unEnroll, without authentication", calls(bench, target, known)),
         Contender("unEnroll, Basic, generated secret", calls(bench, target, client_of(generated, SECRET))),
