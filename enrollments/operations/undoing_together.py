@@ -27,7 +27,8 @@ SELECT receipt.id AS undoes_id, participation.id
  ORDER BY participation.id FOR KEY SHARE OF customer{waiting} FOR NO KEY UPDATE OF participation{waiting}
 """
 
-# Those whom `undo_leave` would put back without more ado. It is asked about all others, and refuses or counts.
+# Those whom `undo_leave` would put back without more ado. It is asked about all others, and refuses or counts. What is
+# looked up for each is a subquery, so that it is by its index; as NOT EXISTS it was joined, at forty times the time.
 DECIDE = """
 CREATE TEMPORARY TABLE undoing_decided ON COMMIT DROP AS
 SELECT receipt.id AS undoes_id, participation.id AS participation_id, stay.id AS stay_id, stay.run_number,
@@ -44,16 +45,12 @@ SELECT receipt.id AS undoes_id, participation.id AS participation_id, stay.id AS
    AND progress.cycle_number = %(running)s
  WHERE receipt.kind = %(kind)s AND receipt.end_cycle_before IS NULL AND receipt.effective_at > %(left_after)s
    AND participation.changed_at <= %(at)s
-   AND NOT EXISTS (
-     SELECT FROM enrollments_receipt later
-      WHERE later.participation_id = locked.id AND later.id > receipt.id)
-   AND NOT EXISTS (
-     SELECT FROM enrollments_activityoutcome missed
-      WHERE missed.left_by_id = receipt.id AND missed.reason = %(not_enrolled)s)
-   AND NOT EXISTS (
-     SELECT FROM targets_cycle cycle
-      WHERE cycle.target_group_id = %(group)s AND cycle.number >= receipt.end_cycle
-        AND (cycle.closed_at IS NOT NULL OR cycle.closes_at <= %(at)s))
+   AND receipt.id = (SELECT max(each.id) FROM enrollments_receipt each WHERE each.participation_id = locked.id)
+   AND receipt.end_cycle > coalesce((
+     SELECT max(cycle.number) FROM targets_cycle cycle
+      WHERE cycle.target_group_id = %(group)s AND (cycle.closed_at IS NOT NULL OR cycle.closes_at <= %(at)s)), 0)
+   AND (SELECT missed.id FROM enrollments_activityoutcome missed
+         WHERE missed.left_by_id = receipt.id AND missed.reason = %(not_enrolled)s LIMIT 1) IS NULL
 """
 PUT_BACK = """
 UPDATE enrollments_stay stay SET end_cycle = NULL, left_at = NULL, leave_receipt_id = NULL
