@@ -13,8 +13,8 @@ from targets.rows import Row, all_columns_but, columns_of
 @dataclass(frozen=True)
 class Authorization:
     """`permission` is the one that the call asks for, such as "enrollments.unenroll"; `is_granted`: he has it, by
-    himself or by a group. No other was looked up. `scope` and `client_id` are of the token he came by; None where he came by a
-    password. `api_user` has its user and its brand.
+    himself or by a group. No other was looked up. `scope` and `client_id` are of the token he came by; None where he
+    came by a password. `api_user` has its user and its brand.
     """
 
     api_user: ApiUser
