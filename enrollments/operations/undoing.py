@@ -233,7 +233,7 @@ def _cancel(receipt: Receipt, origin: Origin) -> Undone:
                 return Undone(cancelled)
             raise NotEnrolled  # another leave is pending, and stays so
     except (NotEnrolled, CycleNotFound):
-        if Stay.objects.filter(leave_receipt=receipt).exists():
+        if Stay.objects.filter(participation=receipt.participation_id).latest("pk").leave_receipt_id == receipt.pk:
             raise TooLateToUndo(f"The scheduled leave has taken effect: he is out. {ENROL_AGAIN}") from None
         last = Receipt.objects.filter(participation=receipt.participation_id).latest("pk")
         raise _taken_back_or_changed(receipt, last) from None

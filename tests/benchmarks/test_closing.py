@@ -15,8 +15,8 @@ from enrollments.operations.closing import close_cycle
 from rewards.models import Grant
 from targets.enums import Allocation
 from targets.models import Cycle, Target
+from tests.benchmarks.enrolled import ENROL, REGISTER, execute
 from tests.benchmarks.test_benchmarks import publish
-from tests.benchmarks.test_bulk import ENROL, REGISTER, execute
 from tests.factories import START, BrandFactory, make_programme
 
 CUSTOMERS = int(os.environ.get("CLOSE_CUSTOMERS", "100000"))

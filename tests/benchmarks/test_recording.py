@@ -25,8 +25,8 @@ from enrollments.models import ActivityOutcome, Progress
 from rewards.models import Grant
 from targets.models import Brand, Target
 from tests.benchmarks import processor_time
+from tests.benchmarks.enrolled import execute
 from tests.benchmarks.test_benchmarks import NOW, publish
-from tests.benchmarks.test_bulk import execute
 from tests.conftest import SECRET
 from tests.factories import START, ApiUserFactory, BrandFactory, make_programme
 

@@ -268,6 +268,19 @@ def test_scheduled_leave_that_has_taken_effect_is_final():
     assert is_refused(scene, scheduled, START + 10 * DAY, TooLateToUndo, "has taken effect")
 
 
+def test_scheduled_leave_of_an_earlier_stay_is_not_the_last_change():
+    """Found by random histories: it was said to have taken effect, as if he were out."""
+    scene = Scene(late_days=5)
+    scheduled = scene.leave(effective=Effective.END_OF_CYCLE)
+    scene.enroll(START + 10 * DAY)
+
+    is_refused_while_in = is_refused(scene, scheduled, START + 10 * DAY, ChangedSince)
+    scene.leave(START + 11 * DAY)
+
+    assert is_refused_while_in
+    assert is_refused(scene, scheduled, START + 11 * DAY, ChangedSince)
+
+
 def test_replaced_scheduled_leave_is_not_the_one_in_force():
     scene = Scene()
     scheduled = scene.leave(effective=Effective.END_OF_CYCLE)
