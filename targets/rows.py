@@ -13,7 +13,8 @@ Names = tuple[str, ...] | None  # of columns; None: all
 
 @cache
 def _fields(model: type[Model], names: Names) -> list[Any]:
-    return [each for each in model._meta.concrete_fields if names is None or each.column in names]
+    fields = {each.column: each for each in model._meta.concrete_fields}
+    return [fields[name] for name in (fields if names is None else names)]
 
 
 @cache

@@ -51,6 +51,7 @@ class Contender:
 CONTENDERS = (
     Contender("milestreak", "Milestreak, Basic", "milestreak"),
     Contender("bearer", "Milestreak, bearer", "milestreak", scheme="Bearer"),
+    Contender("open", "Milestreak, without authentication", "open"),
     Contender("asyncpg", "FastAPI + hand-written asyncpg", "asyncpg"),
     Contender("sqlalchemy", "FastAPI + SQLAlchemy ORM", "sqlalchemy"),
     Contender("pgbench", "floor: pgbench, no HTTP, no authentication", "pgbench"),
@@ -88,8 +89,11 @@ class Credentials:
 
 def command_of(server: str) -> tuple[list[str], Mapping[str, str]]:
     """How it is started, and with which environment."""
-    if server == "milestreak":
-        return site(WORKERS), PRODUCTION | {"DATABASE_URL": url_of_this_database()}
+    if server in ("milestreak", "open"):
+        environment = PRODUCTION | {"DATABASE_URL": url_of_this_database()}
+        if server == "open":
+            environment["DJANGO_SETTINGS_MODULE"] = "tests.benchmarks.everybody"
+        return site(WORKERS), environment
     peer = ["-m", "uvicorn", f"tests.benchmarks.peers.{server}_service:app", "--workers", str(WORKERS)]
     arguments = ["--port", "{port}", "--loop", "uvloop", "--http", "httptools", "--no-access-log"]
     environment = {"PEER_DATABASE": url_of_this_database(), "CREDENTIALS_KEY": CREDENTIALS_KEY}

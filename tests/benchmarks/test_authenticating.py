@@ -1,4 +1,7 @@
-"""What authentication costs of a call (meant: less than 15 %). Measures and reports; asserts no time."""
+"""What authentication costs of a call, in one process and without a web server. Measures and reports; asserts no time.
+
+Of a real request (meant: less than 15 %) it is measured by test_over_http.py.
+"""
 
 import statistics
 from collections.abc import Callable, Iterator
