@@ -1,74 +1,32 @@
 """What became of each customer, written as it comes: memory does not grow with their number."""
 
 import csv
-import json
-from abc import ABC, abstractmethod
-from collections import Counter
-from typing import TextIO
 
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from enrollments.batch import DONE, Batch, Left
 from enrollments.enums import LeaveOutcome
+from enrollments.management.outcome_report import Report
 
 FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet computes
-MOST_ROWS = 1_000  # of a table, which is laid out when all are known
 
 
-class Report(ABC):
-    """`add` each customer, then `end` it."""
-
-    def __init__(self, batch: Batch, out: TextIO) -> None:
-        self.batch = batch
-        self.out = out
-        self.counts: Counter[LeaveOutcome] = Counter()
-        self.has_written = False
-        self.begin()
-
-    def add(self, left: Left) -> None:
-        self.counts[left.outcome] += 1
-        self.has_written |= left.is_written
-        self.write(left)
-
-    @property
-    def count(self) -> int:
-        return self.counts.total()
-
-    @property
-    def is_all_done(self) -> bool:
-        return self.counts.keys() <= DONE
-
-    @property
-    def totals(self) -> dict[str, int]:
-        return {outcome.value: self.counts[outcome] for outcome in LeaveOutcome if self.counts[outcome]}
-
-    @property
-    def batch_id(self) -> str | None:
-        """By which the new receipts are found, if there is any."""
-        return str(self.batch.batch_id) if self.batch.batch_id and self.has_written else None
-
-    @abstractmethod
-    def begin(self) -> None: ...
-
-    @abstractmethod
-    def write(self, left: Left) -> None: ...
-
-    @abstractmethod
-    def end(self) -> None: ...
+class LeavingReport(Report[Batch, Left]):
+    outcomes = LeaveOutcome
+    done = DONE
 
 
-class TableReport(Report):
+class TableReport(LeavingReport):
     def begin(self) -> None:
         # Text, and no markup anywhere: names may have brackets.
-        target = self.batch.target
-        title = f"{target} ({self.batch.brand})" + (", dry run: nothing was written" if self.batch.dry_run else "")
+        target = self.run.target
+        title = f"{target} ({self.run.brand}){self.note}"
         why = Column("Why", overflow="fold")
         self.table = Table("Customer", "Outcome", "Receipt", "Forfeited", why, title=Text(title))
 
     def write(self, left: Left) -> None:
-        if self.count > MOST_ROWS:
+        if not self.has_room:
             return
         self.table.add_row(
             str(left.customer_id),
@@ -80,19 +38,12 @@ class TableReport(Report):
         )
 
     def end(self) -> None:
-        console = Console(file=self.out)
-        console.print(self.table)
-        if self.count > MOST_ROWS:
-            console.print(f"{self.count - MOST_ROWS} more are not shown: --format csv shows all.")
-        counts = ", ".join(f"{LeaveOutcome(name).label.lower()}: {count}" for name, count in self.totals.items())
-        console.print(f"Customers: {self.count}. {counts.capitalize()}.")
-        if self.batch_id:
-            console.print(f"Batch {self.batch_id}")
+        self.end_table(self.table, "Customers")
 
 
-class JsonReport(Report):
+class JsonReport(LeavingReport):
     def begin(self) -> None:
-        self.out.write(f'{{\n"dryRun": {json.dumps(self.batch.dry_run)},\n"results": [\n')
+        self.begin_json()
 
     def write(self, left: Left) -> None:
         line = {
@@ -102,14 +53,13 @@ class JsonReport(Report):
             "forfeited": [left.forfeited] if left.forfeited else [],
             "message": left.message or None,
         }
-        comma = "," if self.count > 1 else " "
-        self.out.write(f"{comma}{json.dumps(line, ensure_ascii=False)}\n")
+        self.write_json(line)
 
     def end(self) -> None:
-        self.out.write(f'],\n"totals": {json.dumps(self.totals)},\n"batchId": {json.dumps(self.batch_id)}\n}}\n')
+        self.end_json()
 
 
-class CsvReport(Report):
+class CsvReport(LeavingReport):
     def begin(self) -> None:
         self.rows = csv.writer(self.out, lineterminator="\n")
         self.rows.writerow(["customerId", "outcome", "receiptId", "forfeited", "message"])
@@ -127,4 +77,4 @@ def as_text(name: str) -> str:
     return f"'{name}" if name.startswith(FORMULA) else name
 
 
-REPORTS: dict[str, type[Report]] = {"table": TableReport, "json": JsonReport, "csv": CsvReport}
+REPORTS: dict[str, type[LeavingReport]] = {"table": TableReport, "json": JsonReport, "csv": CsvReport}

@@ -1,70 +1,29 @@
 """What became of each leave that was to be taken back, written as it comes: memory does not grow with their number."""
 
 import csv
-import json
-from collections import Counter
-from typing import TextIO
 
-from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
 from enrollments.enums import UndoOutcome
-from enrollments.management.leaving_report import MOST_ROWS
+from enrollments.management.outcome_report import Report
 from enrollments.undoing import DONE, TakenBack, Undoing
 
 
-class Report:
-    """`add` each leave, then `end` it."""
+class UndoingReport(Report[Undoing, TakenBack]):
+    outcomes = UndoOutcome
+    done = DONE
 
-    def __init__(self, undoing: Undoing, out: TextIO) -> None:
-        self.undoing = undoing
-        self.out = out
-        self.counts: Counter[UndoOutcome] = Counter()
-        self.has_written = False
-        self.begin()
 
-    def add(self, each: TakenBack) -> None:
-        self.counts[each.outcome] += 1
-        self.has_written |= each.is_written
-        self.write(each)
-
-    @property
-    def count(self) -> int:
-        return self.counts.total()
-
-    @property
-    def is_all_done(self) -> bool:
-        return self.counts.keys() <= DONE
-
-    @property
-    def totals(self) -> dict[str, int]:
-        return {outcome.value: self.counts[outcome] for outcome in UndoOutcome if self.counts[outcome]}
-
-    @property
-    def batch_id(self) -> str | None:
-        """By which the new receipts are found, if there is any."""
-        return str(self.undoing.batch_id) if self.undoing.batch_id and self.has_written else None
-
+class TableReport(UndoingReport):
     def begin(self) -> None:
-        raise NotImplementedError
-
-    def write(self, each: TakenBack) -> None:
-        raise NotImplementedError
-
-    def end(self) -> None:
-        raise NotImplementedError
-
-
-class TableReport(Report):
-    def begin(self) -> None:
-        title = f"{self.undoing.brand}" + (", dry run: nothing was written" if self.undoing.dry_run else "")
+        title = f"{self.run.brand}{self.note}"
         why = Column("Why", overflow="fold")
         # Text, and no markup anywhere: names may have brackets.
         self.table = Table("Leave", "Customer", "Outcome", "Receipt", "Counted", "Rewards", why, title=Text(title))
 
     def write(self, each: TakenBack) -> None:
-        if self.count > MOST_ROWS:
+        if not self.has_room:
             return
         self.table.add_row(
             str(each.undoes),
@@ -78,19 +37,12 @@ class TableReport(Report):
         )
 
     def end(self) -> None:
-        console = Console(file=self.out)
-        console.print(self.table)
-        if self.count > MOST_ROWS:
-            console.print(f"{self.count - MOST_ROWS} more are not shown: --format csv shows all.")
-        counts = ", ".join(f"{UndoOutcome(name).label.lower()}: {number}" for name, number in self.totals.items())
-        console.print(f"Leaves: {self.count}. {counts.capitalize()}.")
-        if self.batch_id:
-            console.print(f"Batch {self.batch_id}")
+        self.end_table(self.table, "Leaves")
 
 
-class JsonReport(Report):
+class JsonReport(UndoingReport):
     def begin(self) -> None:
-        self.out.write(f'{{\n"dryRun": {json.dumps(self.undoing.dry_run)},\n"results": [\n')
+        self.begin_json()
 
     def write(self, each: TakenBack) -> None:
         line = {
@@ -102,14 +54,13 @@ class JsonReport(Report):
             "rewardsGranted": each.granted,
             "message": each.message or None,
         }
-        comma = "," if self.count > 1 else " "
-        self.out.write(f"{comma}{json.dumps(line, ensure_ascii=False)}\n")
+        self.write_json(line)
 
     def end(self) -> None:
-        self.out.write(f'],\n"totals": {json.dumps(self.totals)},\n"batchId": {json.dumps(self.batch_id)}\n}}\n')
+        self.end_json()
 
 
-class CsvReport(Report):
+class CsvReport(UndoingReport):
     def begin(self) -> None:
         self.rows = csv.writer(self.out, lineterminator="\n")
         self.rows.writerow(
@@ -133,4 +84,4 @@ class CsvReport(Report):
         """Nothing follows the rows."""
 
 
-REPORTS: dict[str, type[Report]] = {"table": TableReport, "json": JsonReport, "csv": CsvReport}
+REPORTS: dict[str, type[UndoingReport]] = {"table": TableReport, "json": JsonReport, "csv": CsvReport}

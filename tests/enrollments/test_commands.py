@@ -249,7 +249,7 @@ def test_chunks_are_reported_in_the_order_of_the_file(target, customers, monkeyp
 
 
 def test_table_of_many_shows_the_first_and_counts_all(target, customers, monkeypatch):
-    monkeypatch.setattr("enrollments.management.leaving_report.MOST_ROWS", 1)
+    monkeypatch.setattr("enrollments.management.outcome_report.MOST_ROWS", 1)
 
     _, out = run(target, "--customer", "1", "2", "4")
 

@@ -21,7 +21,7 @@ from enrollments.batch import Batch, Left, leave_each
 from enrollments.closing_job import Stop
 from enrollments.enums import Effective, Source
 from enrollments.management.leaving_plan import Head, PlanWriter, UnusablePlan, opened_plan
-from enrollments.management.leaving_report import REPORTS, Report
+from enrollments.management.leaving_report import REPORTS, LeavingReport
 from enrollments.models import Receipt
 from enrollments.planned import carry_out
 from targets.clock import brand_now
@@ -125,7 +125,7 @@ class Command(BaseCommand):
             raise CommandError(f"Nothing was done: {problem}.", returncode=UNUSABLE) from None
         say_how_it_ended(report, plan.head.count, "who has left stays left, and is told again")
 
-    def report(self, batch: Batch, lefts: Iterator[Left], count: int, options: dict[str, Any]) -> Report:
+    def report(self, batch: Batch, lefts: Iterator[Left], count: int, options: dict[str, Any]) -> LeavingReport:
         report = REPORTS[options["format"]](batch, cast("TextIO", self.stdout))
         for left in with_progress(lefts, count, "Looking" if batch.dry_run else "Unenrolling"):
             report.add(left)
@@ -176,7 +176,7 @@ def default_by() -> str:
     return getpass.getuser()[:150]
 
 
-def say_how_it_ended(report: Report, count: int, interrupted: str) -> None:
+def say_how_it_ended(report: LeavingReport, count: int, interrupted: str) -> None:
     """By the exit code. Raises `CommandError` where it was interrupted."""
     if report.count < count:
         raise CommandError(
