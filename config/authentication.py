@@ -46,9 +46,10 @@ class BrandBasicAuthentication(BaseAuthentication):
         found = find_caller(username=username, permission=permission_asked_for(request), at=timezone.now())
         if found is not None and not is_active(found.api_user):
             found = None
-        network = network_of(client_address(request))
-        if not has_right_secret(found, password) and not has_right_password(found, username, password, network):
-            raise AuthenticationFailed
+        if not has_right_secret(found, password):
+            network = network_of(client_address(request))
+            if not has_right_password(found, username, password, network):
+                raise AuthenticationFailed
         assert found is not None  # noqa: S101 - nobody has neither secret nor password
         return found.api_user.user, found
 
