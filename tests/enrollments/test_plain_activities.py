@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from decimal import Decimal
 
+import pytest
 import simplejson
 from hypothesis import example, given
 from hypothesis import settings as run_settings
@@ -82,13 +83,10 @@ def test_plain_activity_is_what_the_serializer_makes_of_it(changes, missing):
     }
 
 
-def test_what_is_no_object_is_not_plain():
-    for item in ([], "x", 5, None):
-        try:
-            plain_activity(item)
-        except NotPlain:
-            continue
-        raise AssertionError(item)
+@pytest.mark.parametrize("item", [[], "x", 5, None])
+def test_what_is_no_object_is_not_plain(item):
+    with pytest.raises(NotPlain):
+        plain_activity(item)
 
 
 def parsed(item):
