@@ -3,6 +3,7 @@
 import base64
 import binascii
 import hmac
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from rest_framework.request import Request
 from config.guessing import Guesses, network_of
 from config.passwords import RememberedCredentials, check_slowly, credential_key
 from config.permissions import permission_asked_for
+from config.recent_callers import recent_callers
 from targets import credentials
 from targets.addresses import client_address
 from targets.authorization import Authorization, find_caller
@@ -32,25 +34,20 @@ remembered = RememberedCredentials()
 
 
 class BrandBasicAuthentication(BaseAuthentication):
-    """`username:secret` -> (user, authorization). One query, which also says whether he may do what the call asks for.
+    """`username:secret` -> (user, authorization). At most one query, which also says whether he may do what the call
+    asks for; none for a generated secret that was right a moment ago.
 
     A right generated secret, and a person's password that was right a moment ago, are taken however many guesses have
     failed: a stranger cannot lock a brand out. What fails is answered and counted the same way, whoever is named.
     """
 
     def authenticate(self, request: Request) -> tuple[Any, Authorization] | None:
-        scheme, _, encoded = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        sent = request.META.get("HTTP_AUTHORIZATION", "")
+        scheme, _, encoded = sent.partition(" ")
         if scheme.lower() != "basic":
             return None
-        username, password = decoded(encoded)
-        found = find_caller(username=username, permission=permission_asked_for(request), at=timezone.now())
-        if found is not None and not is_active(found.api_user):
-            found = None
-        if not has_right_secret(found, password):
-            network = network_of(client_address(request))
-            if not has_right_password(found, username, password, network):
-                raise AuthenticationFailed
-        assert found is not None  # noqa: S101 - nobody has neither secret nor password
+        permission, at = permission_asked_for(request), timezone.now()
+        found = recent_callers.find(sent, permission, request, at) or find_owner(request, encoded, permission, at)
         return found.api_user.user, found
 
     def authenticate_header(self, request: Request) -> str:
@@ -65,6 +62,25 @@ class BrandBasicScheme(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "basic"}
 
 
+def find_owner(request: Request, encoded: str, permission: str, at: datetime) -> Authorization:
+    """Whose credential it is. Raises `AuthenticationFailed`, `Throttled`."""
+    username, password = decoded(encoded)
+    found = find_caller(username=username, permission=permission, at=at)
+    if found is not None and not is_active(found.api_user):
+        found = None
+    if has_right_secret(found, password, at):
+        assert found is not None  # noqa: S101 - nobody has no secret
+        former_until = found.api_user.former_until
+        ends_at = former_until if former_until is not None and former_until > at else None
+        recent_callers.keep(request.META["HTTP_AUTHORIZATION"], found, ends_at=ends_at)
+        return found
+    network = network_of(client_address(request))
+    if not has_right_password(found, username, password, network):
+        raise AuthenticationFailed
+    assert found is not None  # noqa: S101 - nor a password
+    return found
+
+
 def decoded(encoded: str) -> tuple[str, str]:
     if len(encoded) > MOST_ENCODED:
         raise AuthenticationFailed
@@ -77,12 +93,12 @@ def decoded(encoded: str) -> tuple[str, str]:
     return username, password
 
 
-def has_right_secret(found: Authorization | None, password: str) -> bool:
+def has_right_secret(found: Authorization | None, password: str, at: datetime) -> bool:
     """Whether `password` is the generated secret, or the former one before its end. Cheap: one digest, in any case."""
     api_user = None if found is None else found.api_user
     given = credentials.digest(password)
     is_right = hmac.compare_digest(given, (api_user and api_user.secret_digest) or NOBODYS_DIGEST)
-    if api_user is None or api_user.former_until is None or api_user.former_until <= timezone.now():
+    if api_user is None or api_user.former_until is None or api_user.former_until <= at:
         return is_right
     return hmac.compare_digest(given, api_user.former_digest) or is_right
 

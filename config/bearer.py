@@ -1,6 +1,7 @@
 """Who calls: API users with a token of OAuth 2.0 (api.md 2). config/tokens.py issues them."""
 
 import hashlib
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -12,25 +13,26 @@ from rest_framework.request import Request
 
 from config.authentication import BrandBasicAuthentication, is_active
 from config.permissions import permission_asked_for
+from config.recent_callers import recent_callers
 from targets.authorization import Authorization, find_caller
 
 PUBLISHED_HEADER = "X-CAP-API-OAUTH-TOKEN"
 
 
 class BearerAuthentication(BaseAuthentication):
-    """A token -> (user, authorization), as `BrandBasicAuthentication` has it, by one query.
+    """A token -> (user, authorization), as `BrandBasicAuthentication` has it: by one query, or none for a token that
+    was right a moment ago.
 
     Beside the permissions there is the scope of the token, which `OperationPermission` keeps to.
-    Nothing is remembered: whatever ends a token ends it at once.
     """
 
     def authenticate(self, request: Request) -> tuple[Any, Authorization] | None:
         token = sent_token(request)
         if token is None:
             return None
-        found = find_holder(token, permission_asked_for(request)) if token else None
-        if found is None or not is_active(found.api_user):
-            raise AuthenticationFailed
+        permission, at = permission_asked_for(request), timezone.now()
+        recent = recent_callers.find(f"Bearer {token}", permission, request, at)
+        found = recent or find_holder(token, permission, at)
         return found.api_user.user, found
 
     def authenticate_header(self, request: Request) -> str:
@@ -67,7 +69,11 @@ def sent_token(request: Request) -> str | None:
     return None if scheme else request.META.get("HTTP_X_CAP_API_OAUTH_TOKEN")
 
 
-def find_holder(token: str, permission: str) -> Authorization | None:
-    """Whoever was given the token, unless it has expired."""
+def find_holder(token: str, permission: str, at: datetime) -> Authorization:
+    """Whoever was given the token. Raises `AuthenticationFailed` where nobody was, or it has expired."""
     checksum = hashlib.sha256(token.encode()).hexdigest()
-    return find_caller(token_checksum=checksum, permission=permission, at=timezone.now())
+    found = find_caller(token_checksum=checksum, permission=permission, at=at) if token else None
+    if found is None or not is_active(found.api_user):
+        raise AuthenticationFailed
+    recent_callers.keep(f"Bearer {token}", found, ends_at=found.ends_at)
+    return found

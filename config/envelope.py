@@ -7,7 +7,7 @@ from typing import Any
 
 import simplejson
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -125,6 +125,9 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
     A view with `published_shape = True` names the field at fault in the message, not beside it: the published
     errors have a code and a message only.
     """
+    if isinstance(exc, IntegrityError) and is_caller_gone(exc):
+        challenge = context["view"].get_authenticate_header(context["request"])
+        return refusal(ErrorCode.NOT_AUTHENTICATED, headers={"WWW-Authenticate": challenge})
     failure = failure_of(exc)
     if getattr(context.get("view"), "published_shape", False):
         failure.data = [without_field(error) for error in failure.data]
@@ -161,9 +164,17 @@ def failure_of(exc: Exception) -> Failure:
     return refusal(ErrorCode.INTERNAL_ERROR)
 
 
-def refusal(error: ErrorCode, message: str = "", field: str | None = None) -> Failure:
-    passes = error.value.status == 503 or error is ErrorCode.STILL_RUNNING
-    headers = {"Retry-After": RETRY_AFTER} if passes else None
+def is_caller_gone(error: IntegrityError) -> bool:
+    """Whether the API user was deleted since he was found: then nothing can be noted for him."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return diagnosis is not None and (diagnosis.constraint_name or "").endswith("_fk_targets_apiuser_id")
+
+
+def refusal(
+    error: ErrorCode, message: str = "", field: str | None = None, headers: Mapping[str, str] | None = None
+) -> Failure:
+    if error.value.status == 503 or error is ErrorCode.STILL_RUNNING:  # both pass
+        headers = {"Retry-After": RETRY_AFTER}
     return Failure(error.value.status, [error_json(error, message, field)], headers)
 
 

@@ -192,6 +192,11 @@ ACCESS_TOKEN_SECONDS = env.int("ACCESS_TOKEN_SECONDS", default=3600)
 if not 60 <= ACCESS_TOKEN_SECONDS <= 86_400:
     raise ImproperlyConfigured(f"ACCESS_TOKEN_SECONDS is from 60 to 86400, not {ACCESS_TOKEN_SECONDS}.")
 
+# How long a generated secret or token that was right is taken without looking it up again. 0: looked up with each call.
+CALLER_SECONDS = env.int("CALLER_SECONDS", default=5)
+if not 0 <= CALLER_SECONDS <= 60:  # api.md 2
+    raise ImproperlyConfigured(f"CALLER_SECONDS is from 0 to 60, not {CALLER_SECONDS}.")
+
 # Of OAuth 2.0 there is the client credentials grant and nothing else; config/tokens.py is the only door.
 OAUTH2_PROVIDER = {
     "OAUTH2_SERVER_CLASS": "oauthlib.oauth2.BackendApplicationServer",

@@ -1,7 +1,9 @@
 """Who calls the API and what he may do, as one statement finds it for every call."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection
@@ -13,16 +15,31 @@ from targets.rows import Row
 @dataclass(frozen=True)
 class Authorization:
     """`permission` is the one that the call asks for, such as "enrollments.unenroll"; `is_granted`: he has it, by
-    himself or by a group. No other was looked up. `scope` and `client_id` are of the token he came by; None where he
-    came by a password. `api_user` has its user and its brand.
+    himself or by a group. No other was looked up. `scope`, `client_id` and `ends_at` are of the token he came by; None
+    where he came by a password. `api_user` has its user and its brand.
     """
 
     api_user: ApiUser
     permission: str
     is_granted: bool
     has_second_factor: bool
-    scope: str | None = None
-    client_id: str | None = None
+    scope: str | None
+    client_id: str | None
+    ends_at: datetime | None  # of the token
+    row: Sequence[Any] = field(repr=False)
+
+    @classmethod
+    def of(cls, row: Sequence[Any], permission: str) -> "Authorization":
+        """Out of the `row` that the function of migration 0028 answers."""
+        columns = Row(row)
+        person, brand = columns.take(User, PERSON_FIELDS), columns.take(Brand, BRAND_FIELDS)
+        api_user = columns.take(ApiUser, API_USER_FIELDS, user=person, brand=brand)
+        is_granted, has_second_factor, scope, client_id, ends_at = columns
+        return cls(api_user, permission, is_granted, has_second_factor, scope, client_id, ends_at, row)
+
+    def again(self) -> "Authorization":
+        """The same, with objects of its own."""
+        return self.of(self.row, self.permission)
 
     def may(self, permission: str) -> bool:
         """Raises `ValueError` for a permission that was not looked up."""
@@ -31,7 +48,7 @@ class Authorization:
         return self.is_granted or self.api_user.user.is_superuser
 
 
-# What the function of migration 0027 answers, in its order.
+# What the function of migration 0028 answers, in its order.
 PERSON_FIELDS = ("id", "username", "password", "is_active", "is_staff", "is_superuser")
 BRAND_FIELDS = ("id", "name", "time_zone", "sandbox", "clock_at", "is_active")
 API_USER_FIELDS = (
@@ -60,10 +77,5 @@ def find_caller(
     app, _, codename = permission.partition(".")
     with connection.cursor() as cursor:
         cursor.execute(FIND_CALLER, [username, token_checksum, at, app, codename])
-        values = cursor.fetchone()
-    if values is None:
-        return None
-    row = Row(values)
-    person, brand = row.take(User, PERSON_FIELDS), row.take(Brand, BRAND_FIELDS)
-    api_user = row.take(ApiUser, API_USER_FIELDS, user=person, brand=brand)
-    return Authorization(api_user, permission, *row)
+        row = cursor.fetchone()
+    return None if row is None else Authorization.of(row, permission)

@@ -19,6 +19,7 @@ from rest_framework.test import APIClient
 from config import authentication
 from config.guessing import Guesses
 from config.passwords import RememberedCredentials
+from config.recent_callers import recent_callers
 from targets.models import Brand
 from tests.database import commit_without_waiting, emptying
 from tests.factories import SECRET, START, ApiUserFactory, BrandFactory
@@ -73,6 +74,7 @@ def nobody_has_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a process remembers of credentials begins anew with each test."""
     monkeypatch.setattr(authentication, "guesses", Guesses())
     monkeypatch.setattr(authentication, "remembered", RememberedCredentials())
+    monkeypatch.setattr(recent_callers, "_recent", {})
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from tests.conftest import basic, new_site
 from tests.factories import SECRET, ApiUserFactory
 from tests.idempotency import tell
 from tests.isolation.calls import all_calls
+from tests.isolation.scene import wait_until_feeds_show
 from tests.journeys.programme import CUSTOMER, Programme
 
 PROMOTED = "SELECT NULL::bigint"
@@ -47,6 +48,7 @@ def committed(db):
     abc.enroll()
     abc.buy(2)
     abc.unenroll()
+    wait_until_feeds_show(Receipt.objects.latest("transaction_id").transaction_id)
     return abc
 
 

@@ -98,7 +98,7 @@ def test_revoking_ends_the_former_secret_at_once_and_makes_none(till, status):
     first, second = run("rotate_secret", "till", "--revoke"), run("rotate_secret", "till", "--revoke")
 
     assert (status(SECRET), status(new)) == (401, 200)
-    assert first == "The former secret is refused from now on.\n"
+    assert first == "The former secret is refused within 5 seconds.\n"
     assert second == "No former secret is accepted.\n"
 
 
@@ -108,7 +108,7 @@ def test_grace_of_0_ends_every_other_secret_at_once(till, status):
     out = run("rotate_secret", "till", "--grace", "0")
 
     assert [status(each) for each in (SECRET, made_before, password_in(out))] == [401, 401, 200]
-    assert "The former one is refused from now on." in out
+    assert "The former one is refused within 5 seconds." in out
 
 
 def test_second_rotation_within_the_grace_is_refused_and_after_it_done(till):

@@ -1,4 +1,4 @@
-"""`manage.py revoke_api_client`: an OAuth client and its tokens are refused from now on."""
+"""`manage.py revoke_api_client`: an OAuth client is refused from now on, and its tokens after CALLER_SECONDS."""
 
 from typing import Any
 
@@ -6,12 +6,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from targets.errors import DomainError
 from targets.operations import revoke_api_client
+from targets.wording import when_missed
 
 UNUSABLE = 2
 
 
 class Command(BaseCommand):
-    help = "Revoke an OAuth client with all its tokens, at once and for good. The API user stays."
+    help = "Revoke an OAuth client with all its tokens, for good. The API user stays."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("client_id")
@@ -22,5 +23,6 @@ class Command(BaseCommand):
         except DomainError as refusal:
             raise CommandError(refusal.message, returncode=UNUSABLE) from None
         self.stdout.write(
-            f"Revoked a client of {api_user.user.username} (brand {api_user.brand.name}); its tokens are void."
+            f"Revoked a client of {api_user.user.username} (brand {api_user.brand.name}); "
+            f"its tokens are void {when_missed()}."
         )

@@ -11,6 +11,7 @@ from django.utils import timezone
 from targets.enums import SecretForm
 from targets.errors import DomainError
 from targets.operations import revoke_former_secret, rotate_secret
+from targets.wording import when_missed
 
 UNUSABLE = 2
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -50,13 +51,13 @@ class Command(BaseCommand):
 
     def revoke(self, username: str) -> None:
         was_accepted = revoke_former_secret(username=username, at=timezone.now())
-        said = "The former secret is refused from now on." if was_accepted else "No former secret is accepted."
+        said = f"The former secret is refused {when_missed()}." if was_accepted else "No former secret is accepted."
         self.stdout.write(said)
 
     def rotate(self, username: str, grace: timedelta) -> None:
         made = rotate_secret(username=username, grace=grace, at=timezone.now())
         end = made.api_user.former_until
-        former = f"is accepted until {end:%Y-%m-%d %H:%M} UTC" if end else "is refused from now on"
+        former = f"is accepted until {end:%Y-%m-%d %H:%M} UTC" if end else f"is refused {when_missed()}"
         is_md5 = made.api_user.secret_form == SecretForm.MD5_HEX
         self.stdout.write(
             f"Username  {username}\n"

@@ -5,6 +5,7 @@ import hmac
 import os
 import re
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Annotated, Any
 from uuid import uuid4
 
@@ -43,6 +44,22 @@ class NotAuthenticated(DomainError):
 
 class NotPermitted(DomainError):
     error = ErrorCode.NOT_PERMITTED
+
+
+class RecentCallers:
+    """Who called within the last seconds is not looked up again, as in Milestreak: config/recent_callers.py."""
+
+    SECONDS = 5
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, str], tuple[float, Any]] = {}
+
+    def find(self, credentials: HTTPBasicCredentials) -> Any:
+        fresh_until, caller = self.found.get((credentials.username, credentials.password), (0.0, None))
+        return caller if monotonic() < fresh_until else None
+
+    def keep(self, credentials: HTTPBasicCredentials, caller: Any) -> None:
+        self.found[credentials.username, credentials.password] = monotonic() + self.SECONDS, caller
 
 
 def record_of(body: Any) -> Record:
