@@ -9,7 +9,7 @@ from django.db.models.functions import Lower
 from targets.errors import CustomerNotFound, TargetGroupNotFound, TargetNotFound
 from targets.models import Brand, Customer, Inactivity, Target, TargetGroup
 from targets.pseudonyms import erased_digest
-from targets.rows import Row, all_columns_but, columns_of
+from targets.rows import Row
 
 LARGEST_ID = 2**63 - 1
 MOST_NAMESAKES = 1_000  # customers with the same external id or address
@@ -103,15 +103,25 @@ def find_customer(brand: Brand, customer_id: int) -> Customer:
     return customer
 
 
-# What a call about one enrolment does not ask for is not fetched.
-GROUP_FIELDS = all_columns_but(TargetGroup, "description", "cosmetic", "created_at", "updated_at", "created_by")
-TARGET_FIELDS = all_columns_but(Target, "description", "cosmetic", "created_at")
+# What the function of migration 0029 answers, in its order: what calls about one enrolment ask for, and no more.
+GROUP_FIELDS = (
+    "id",
+    "brand_id",
+    "name",
+    "is_active",
+    "tracking_type",
+    "evaluation_type",
+    "time_zone",
+    "frequency_type",
+    "frequency",
+    "cycle_count",
+    "late_days",
+    "counts_before_enrolment",
+    "version",
+)
+TARGET_FIELDS = ("id", "brand_id", "target_group_id", "name", "is_active", "entity", "kpi", "event_name")
 CUSTOMER_FIELDS = ("id", "brand_id", "customer_id", "erased_at")
-FIND_ENROLMENT = f"""
-SELECT {columns_of("target_group", TargetGroup, GROUP_FIELDS)}, {columns_of("target", Target, TARGET_FIELDS)},
-       {columns_of("customer", Customer, CUSTOMER_FIELDS)}
-  FROM find_enrolment(%s, %s, %s, %s)
-"""  # noqa: S608 - names of our own columns
+FIND_ENROLMENT = "SELECT * FROM find_enrolment(%s, %s, %s, %s)"
 
 
 def find_target_and_customer(

@@ -74,4 +74,7 @@ def _made(model: type[Model], values: Iterable[tuple[str, Any]], using: str, rel
     state.db, state.adding = using, False
     state.fields_cache = related
     made.__dict__.update(values, _state=state)
+    for name, other in related.items():
+        if other is not None:
+            made.__dict__.setdefault(f"{name}_id", other.pk)
     return made
