@@ -17,10 +17,11 @@ from config.authentication import BrandBasicAuthentication
 from config.bearer import BearerAuthentication
 from targets.authorization import find_caller
 from targets.enums import SecretForm
-from tests.benchmarks.test_benchmarks import Bench, Contender, publish, timed
+from tests.benchmarks.crowd import Crowd
+from tests.benchmarks.test_benchmarks import Contender, publish, timed
 from tests.config.token_scene import Credentials, bearer, caller, token_of
 from tests.conftest import basic
-from tests.factories import SECRET, START, ApiUserFactory, UserFactory, make_programme
+from tests.factories import SECRET, START, ApiUserFactory, UserFactory
 
 PASSWORD = "correct horse battery"
 CALLS = 40  # in a round: short ones, so that a slow moment of the machine meets all alike
@@ -30,20 +31,19 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.django_db(transaction=True)]
 
 
 def test_authentication(client_of):
-    bench = Bench(client_of)
-    target = make_programme(brand=bench.brand)
-    api_user = ApiUserFactory(brand=bench.brand)
+    crowd = Crowd()
+    api_user = ApiUserFactory(brand=crowd.brand)
     generated, token = api_user.user.username, token_of(Credentials.of(api_user))
     person = UserFactory(password=make_password(PASSWORD), is_superuser=True)
-    ApiUserFactory(brand=bench.brand, user=person, secret_form=SecretForm.PASSWORD, secret_digest="")
+    ApiUserFactory(brand=crowd.brand, user=person, secret_form=SecretForm.PASSWORD, secret_digest="")
     known = APIClient(raise_request_exception=False)
     allowed = find_caller(username=generated, permission="enrollments.unenroll", at=START)
     known.force_authenticate(user=api_user.user, token=allowed)
     contenders = [
-        Contender("unEnroll, without authentication", calls(bench, target, known)),
-        Contender("unEnroll, Basic, generated secret", calls(bench, target, client_of(generated, SECRET))),
-        Contender("unEnroll, Basic, remembered password", calls(bench, target, client_of(person.username, PASSWORD))),
-        Contender("unEnroll, bearer", calls(bench, target, caller(token))),
+        Contender("unEnroll, without authentication", calls(crowd, known)),
+        Contender("unEnroll, Basic, generated secret", calls(crowd, client_of(generated, SECRET))),
+        Contender("unEnroll, Basic, remembered password", calls(crowd, client_of(person.username, PASSWORD))),
+        Contender("unEnroll, bearer", calls(crowd, caller(token))),
         Contender("Basic alone, generated secret", alone(BrandBasicAuthentication(), basic(generated, SECRET))),
         Contender(
             "Basic alone, remembered password", alone(BrandBasicAuthentication(), basic(person.username, PASSWORD))
@@ -58,17 +58,18 @@ def test_authentication(client_of):
     assert timed(contenders) == [CALLS * ROUNDS] * len(contenders)
 
 
-def calls(bench: Bench, target, client: APIClient) -> Iterator[list[Callable[[], object]]]:
+def calls(crowd: Crowd, client: APIClient) -> Iterator[list[Callable[[], object]]]:
     """`unEnroll` by `client`, which has called before."""
+    target = crowd.target
     path = f"/v3/targetGroups/{target.target_group_id}/targets/{target.pk}/unEnroll"
     while True:
-        customers = [bench.enrolled(target) for _ in range(CALLS)]
+        first = crowd.enrol(CALLS)
         client.get("/v3/receipts?limit=1")
-        yield [lambda each=each: post(client, path, each) for each in customers]
+        yield [lambda each=each: post(client, path, each) for each in range(first, first + CALLS)]
 
 
-def post(client: APIClient, path: str, customer):
-    response = client.post(path, [{"customerId": customer.customer_id}], format="json")
+def post(client: APIClient, path: str, customer_id: int):
+    response = client.post(path, [{"customerId": customer_id}], format="json")
     assert response.status_code == 200, response.content
 
 
