@@ -200,6 +200,8 @@ class Cycle(models.Model):
             models.Index(fields=["closes_at"], name="cycle_due", condition=Q(paid_at=None)),
             # Every call: the first cycle that ends after now.
             models.Index(fields=["target_group", "ends_at"], name="cycle_by_end"),
+            # Each leave: has this cycle been closed, or any after it? However many are to come, none of them is read.
+            models.Index(fields=["target_group", "number"], name="cycle_closed", condition=Q(closed_at__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ Plans that EXPLAIN would show are not all: statements inside functions, triggers
 scan of an index from end to end as much as one of a table.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -48,7 +48,7 @@ SELECT oid, relname, ARRAY(SELECT indexrelid FROM pg_index WHERE indrelid = pg_c
 
 @dataclass(frozen=True)
 class Read:
-    """What one statement, with all that it set off, read of one growing table."""
+    """What one statement, with all that it set off, read of one table."""
 
     statement: str
     table: str
@@ -62,13 +62,13 @@ class Read:
 
 
 class Counters:
-    """Of the growing tables: scans, rows that they read, and rows or entries read by indexes."""
+    """Of these tables: scans, rows that they read, and rows or entries read by indexes."""
 
-    def __init__(self) -> None:
+    def __init__(self, tables: Sequence[str]) -> None:
         with connection.connection.cursor() as cursor:  # not Django's: this is no statement of the request
-            cursor.execute(TABLES, [list(GROWING)])
-            if cursor.rowcount != len(GROWING):
-                raise LookupError("A growing table is not there: its name has changed.")
+            cursor.execute(TABLES, [list(tables)])
+            if cursor.rowcount != len(tables):
+                raise LookupError("A table is not there: its name has changed.")
         self.last = self.now()
 
     def now(self) -> dict[str, tuple[int, int, int]]:
@@ -94,8 +94,8 @@ def is_aborted() -> bool:
 
 
 @contextmanager
-def watched_and_undone() -> Iterator[list[Read]]:
-    """All reads of growing tables by what is done inside; its writes are checked as at a commit, and then undone."""
+def watched_and_undone(tables: Sequence[str] = GROWING) -> Iterator[list[Read]]:
+    """All reads of these tables by what is done inside; its writes are checked as at a commit, and then undone."""
     read: list[Read] = []
 
     def watch(execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
@@ -106,7 +106,7 @@ def watched_and_undone() -> Iterator[list[Read]]:
         return result
 
     with transaction.atomic():
-        counters = Counters()
+        counters = Counters(tables)
         with connection.execute_wrapper(watch):
             yield read
             with connection.cursor() as cursor:

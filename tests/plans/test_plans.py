@@ -19,16 +19,19 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
+from enrollments.operations import enroll, unenroll
 from targets.admin import lists
+from targets.models import Target
 from tests import database
 from tests.config.token_scene import token_of
 from tests.conftest import SECRET, basic
-from tests.enrollments.admin_scene import signed_in, staff
+from tests.enrollments.admin_scene import ACT, signed_in, staff
+from tests.factories import make_programme
 from tests.isolation.admin_pages import MODELS, PAGES, VARIANTS, Opens, list_queries
 from tests.isolation.calls import ROWS, TARGET, Call, Row, all_calls
 from tests.isolation.story import Story
 from tests.isolation.test_admin_matrix import asked
-from tests.plans.crowd import SIZES, Crowd, gather
+from tests.plans.crowd import SIZES, Crowd, gather, participation_of
 from tests.plans.reading import Read, watched_and_undone
 
 pytestmark = pytest.mark.django_db
@@ -177,6 +180,42 @@ def test_every_page_of_the_admin_reads_a_few_rows(crowd):
 
     assert [(each, got) for each, got in statuses if each.status != got] == []
     assert not found, "\n\n".join(found)
+
+
+def test_leaving_reads_as_many_periods_of_a_long_programme_as_of_a_short_one(crowd, plans):
+    short, long = (make_programme(brand=crowd.large, cycles=cycles) for cycles in (5, 100))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE targets_cycle, targets_targetvalue")
+
+    read = [sum(each.rows for each in read_by_leaving(crowd, target)) for target in (short, long)]
+
+    assert read[1] == read[0] > 0
+
+
+def read_by_leaving(crowd: Crowd, target: Target) -> list[Read]:
+    """Of what is as large as what people define."""
+    customer = crowd.story.open.customer
+    enroll(customer=customer, target=target, at=crowd.large.clock_at, **ACT)
+    with watched_and_undone(("targets_cycle", "targets_targetvalue")) as read:
+        unenroll(customer=customer, target=target, at=crowd.large.clock_at, **ACT)
+    return read
+
+
+def test_leaving_changes_the_participation_in_its_own_page(crowd):
+    """None of its indexes gets a new entry: there is room in pages that were written when people joined."""
+    participation = participation_of(crowd.story.milestone, 3 + 100 * SIZES.programmes)
+    before = updates_in_their_page("enrollments_participation")
+
+    unenroll(customer=participation.customer, target=participation.target, at=crowd.large.clock_at, **ACT)
+
+    assert updates_in_their_page("enrollments_participation") == before + 1
+
+
+def updates_in_their_page(table: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_get_xact_tuples_hot_updated(%s::regclass)", [table])
+        (count,) = cursor.fetchone()
+    return int(count)
 
 
 TEETH = {
