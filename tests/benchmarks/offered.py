@@ -10,11 +10,11 @@ CALLERS = 8  # more are never waiting for an answer at a time, unless it takes t
 
 
 class Offered:
-    """`path` with headers; each call names another customer, taken from `customers`, in an array of one record."""
+    """`calls`: path and customer of each, who is sent in an array of one record, with `headers`. No customer twice."""
 
-    def __init__(self, port: int, path: str, headers: dict[str, str], customers: Iterator[int], a_second: int) -> None:
-        self.port, self.path, self.headers = port, path, headers
-        self.customers = customers
+    def __init__(self, port: int, headers: dict[str, str], calls: Iterator[tuple[str, int]], a_second: int) -> None:
+        self.port, self.headers = port, headers
+        self.calls = calls
         self.every = 1 / a_second
         self.lock = Lock()
         self.milliseconds: list[float] = []
@@ -34,10 +34,10 @@ class Offered:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         while goes_on():
             with self.lock:
-                due_at, customer = self.due_at, next(self.customers)
+                due_at, (path, customer) = self.due_at, next(self.calls)
                 self.due_at += self.every
             time.sleep(max(0, due_at - time.perf_counter()))
-            connection.request("POST", self.path, f'[{{"customerId": {customer}}}]', self.headers)
+            connection.request("POST", path, f'[{{"customerId": {customer}}}]', self.headers)
             answer = connection.getresponse()
             answer.read()
             self.milliseconds.append(1000 * (time.perf_counter() - due_at))

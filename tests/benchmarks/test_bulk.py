@@ -185,7 +185,8 @@ def test_single_calls_meanwhile(tmp_path: Path) -> None:
             "Content-Type": "application/json",
             "X-Forwarded-Proto": "https",
         }
-        others = Offered(port, path, headers, iter(range(ROUNDS * MEANWHILE + 1, 10**9)), A_SECOND)
+        calls_of_others = ((path, number) for number in itertools.count(ROUNDS * MEANWHILE + 1))
+        others = Offered(port, headers, calls_of_others, A_SECOND)
         others.run(for_seconds(2))  # the first calls of a server are slower
         for _ in range(ROUNDS):
             alone += others.run(for_seconds(SECONDS_WITHOUT))

@@ -1,0 +1,155 @@
+"""How many shared buffers each statement touches, as PostgreSQL's auto_explain tells: inside functions, too.
+
+Statements of triggers and foreign keys are among them, one by one. Needs a superuser, and the modules auto_explain and
+pageinspect, which packages of PostgreSQL have and the embedded one has not.
+"""
+
+import json
+import re
+import statistics
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection, transaction
+
+FIRST_CALLS = 10  # of a session: then it has made the plans that it keeps
+ASK = """
+LOAD 'auto_explain';
+SET auto_explain.log_min_duration = 0; SET auto_explain.log_nested_statements = on; SET auto_explain.log_analyze = on;
+SET auto_explain.log_timing = off; SET auto_explain.log_buffers = on; SET auto_explain.log_format = json;
+SET auto_explain.log_level = notice
+"""
+ASK_NO_MORE = "SET auto_explain.log_min_duration = -1"
+VALUE = re.compile(r"'(?:[^']|'')*'|\$\d+|\b\d+\b")
+INDEXES = """
+SELECT index.relname, heap.relname, method.amname
+  FROM pg_index JOIN pg_class index ON index.oid = indexrelid JOIN pg_class heap ON heap.oid = indrelid
+  JOIN pg_am method ON method.oid = index.relam
+ WHERE index.relnamespace = 'public'::regnamespace AND method.amname IN ('btree', 'gist')
+"""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Without its values. `place`: how often the very same one has come before it in the call."""
+
+    text: str
+    place: int
+
+
+@dataclass(frozen=True)
+class Touch:
+    """What one execution touched. `levels`: of pages below the root, in all indexes that it went down, and in those of
+    the table that it wrote to. `calls_only`: it did nothing but call a function, so its buffers are those of the
+    statements in there."""
+
+    buffers: int
+    levels: int
+    calls_only: bool
+
+
+@dataclass(frozen=True)
+class Median:
+    """Of all calls that made the statement; `levels` is the most, `calls_only` as in `Touch`."""
+
+    buffers: float
+    levels: int
+    calls_only: bool
+
+    @classmethod
+    def of(cls, touches: Sequence[Touch]) -> "Median":
+        buffers = statistics.median(each.buffers for each in touches)
+        return cls(buffers, max(each.levels for each in touches), touches[0].calls_only)
+
+    def __str__(self) -> str:
+        return f"{self.buffers:g}" if self.calls_only else f"{self.buffers:g} ({self.levels})"
+
+
+def explained(call: Callable[[str, int], None], cases: Sequence[tuple[str, int]]) -> dict[Statement, Median]:
+    """What each statement of `call` touches, which is made with each of the cases; as statements end."""
+    trees = Trees()
+    touches: dict[Statement, list[Touch]] = defaultdict(list)
+    with notices() as told:
+        for number, case in enumerate(cases):
+            told.clear()
+            call(*case)
+            if number >= FIRST_CALLS:
+                for statement, touch in read(told, trees):
+                    touches[statement].append(touch)
+    return {statement: Median.of(each) for statement, each in touches.items()}
+
+
+@contextmanager
+def notices() -> Iterator[deque[str]]:
+    """What PostgreSQL tells of each statement of this session, when it has ended."""
+    told: deque[str] = deque()
+    with connection.cursor() as cursor:
+        cursor.execute(ASK)
+    connection.connection.notices = told
+    try:
+        yield told
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(ASK_NO_MORE)
+
+
+def read(told: Sequence[str], trees: "Trees") -> Iterator[tuple[Statement, Touch]]:
+    seen: Counter[str] = Counter()
+    for notice in told:
+        _, is_plan, text = notice.partition("plan:\n")
+        if is_plan:
+            explanation = json.loads(text)
+            statement, plan = " ".join(VALUE.sub("?", explanation["Query Text"]).split()), explanation["Plan"]
+            buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+            yield (
+                Statement(statement, seen[statement]),
+                Touch(buffers, trees.levels_of(plan), plan["Node Type"] == "Function Scan"),
+            )
+            seen[statement] += 1
+
+
+class Trees:
+    """The indexes of a database, and how many levels of pages each has below its root."""
+
+    def __init__(self) -> None:
+        self.levels: dict[str, int] = {}
+        self.written: dict[str, int] = defaultdict(int)  # of all indexes of a table
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("CREATE EXTENSION IF NOT EXISTS pageinspect")
+            cursor.execute(INDEXES)
+            for index, table, method in cursor.fetchall():
+                levels = b_tree_levels(cursor, index) if method == "btree" else gist_levels(cursor, index)
+                self.levels[index] = levels
+                # In a GiST somebody who overlaps is looked for before anything is put in.
+                self.written[table] += levels * (2 if method == "gist" else 1)
+            transaction.set_rollback(True)
+
+    def levels_of(self, plan: Mapping[str, Any]) -> int:
+        own = self.levels.get(plan.get("Index Name", ""), 0) * plan["Actual Loops"]
+        if plan["Node Type"] == "ModifyTable":
+            own += self.written[plan["Relation Name"]]
+        return own + sum(self.levels_of(each) for each in plan.get("Plans", []))
+
+
+def b_tree_levels(cursor: Any, index: str) -> int:
+    cursor.execute("SELECT level FROM bt_metap(%s)", [index])
+    (levels,) = cursor.fetchone()
+    return int(levels)
+
+
+def gist_levels(cursor: Any, index: str) -> int:
+    """Down the first entry of each page, from the root, which is page 0."""
+    page, levels = 0, 0
+    while True:
+        cursor.execute("SELECT 'leaf' = ANY (flags) FROM gist_page_opaque_info(get_raw_page(%s, %s))", [index, page])
+        if cursor.fetchone()[0]:
+            return levels
+        cursor.execute(
+            "SELECT (ctid::text::point)[0]::int FROM gist_page_items(get_raw_page(%s, %s), %s::regclass) LIMIT 1",
+            [index, page, index],
+        )
+        (page,) = cursor.fetchone()
+        levels += 1
