@@ -322,7 +322,9 @@ class Receipt(models.Model):
 
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+", db_index=False)
     participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="receipts", db_index=False)
-    stay = models.ForeignKey(Stay, on_delete=models.PROTECT, related_name="receipts")
+    # Found by its participation. By an index of its own PostgreSQL would check `stay_ended_by_its_receipt`, and so read
+    # all earlier receipts of the stay, long cold, for each leave.
+    stay = models.ForeignKey(Stay, on_delete=models.PROTECT, related_name="receipts", db_index=False)
     kind = models.CharField(max_length=20, choices=ReceiptKind.choices)
     undoes = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by")
     batch_id = models.UUIDField(null=True, blank=True)

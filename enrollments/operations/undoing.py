@@ -190,8 +190,8 @@ def _put_back(stay: Stay, receipt: Receipt, participation: Participation) -> Non
     """The end that the stay had before: none, or that of the scheduled leave which this one replaced."""
     stay.end_cycle, stay.left_at, stay.leave_receipt = receipt.end_cycle_before, None, None
     if receipt.end_cycle_before is not None:
-        scheduled = Receipt.objects.filter(stay=stay, kind=ReceiptKind.LEAVE_SCHEDULED, undone_by=None)
-        stay.leave_receipt = scheduled.filter(pk__lt=receipt.pk).latest("pk")
+        scheduled = Receipt.objects.filter(participation=participation, stay=stay, kind=ReceiptKind.LEAVE_SCHEDULED)
+        stay.leave_receipt = scheduled.filter(undone_by=None, pk__lt=receipt.pk).latest("pk")
         stay.leaves_after = stay.leave_receipt.running_cycle
         group = participation.target.target_group
         if group.has_own_calendars:
