@@ -42,9 +42,8 @@ class Statement:
 
 @dataclass(frozen=True)
 class Touch:
-    """What one execution touched. `levels`: of pages below the root, in all indexes that it went down, and in those of
-    the table that it wrote to. `calls_only`: it did nothing but call a function, so its buffers are those of the
-    statements in there."""
+    """What one execution touched. `levels`: of pages below the root, in all indexes of the table that it wrote to.
+    `calls_only`: it did nothing but call a function, so its buffers are those of the statements in there."""
 
     buffers: int
     levels: int
@@ -65,7 +64,7 @@ class Median:
         return cls(buffers, max(each.levels for each in touches), touches[0].calls_only)
 
     def __str__(self) -> str:
-        return f"{self.buffers:g}" if self.calls_only else f"{self.buffers:g} ({self.levels})"
+        return f"{self.buffers:g} ({self.levels})" if self.levels else f"{self.buffers:g}"
 
 
 def explained(call: Callable[[str, int], None], cases: Sequence[tuple[str, int]]) -> dict[Statement, Median]:
@@ -106,32 +105,27 @@ def read(told: Sequence[str], trees: "Trees") -> Iterator[tuple[Statement, Touch
             buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
             yield (
                 Statement(statement, seen[statement]),
-                Touch(buffers, trees.levels_of(plan), plan["Node Type"] == "Function Scan"),
+                Touch(buffers, trees.below(plan), plan["Node Type"] == "Function Scan"),
             )
             seen[statement] += 1
 
 
 class Trees:
-    """The indexes of a database, and how many levels of pages each has below its root."""
+    """How many levels of pages the indexes of each table have below their roots, all of them together."""
 
     def __init__(self) -> None:
-        self.levels: dict[str, int] = {}
-        self.written: dict[str, int] = defaultdict(int)  # of all indexes of a table
+        self.levels: dict[str, int] = defaultdict(int)  # by table
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("CREATE EXTENSION IF NOT EXISTS pageinspect")
             cursor.execute(INDEXES)
             for index, table, method in cursor.fetchall():
                 levels = b_tree_levels(cursor, index) if method == "btree" else gist_levels(cursor, index)
-                self.levels[index] = levels
                 # In a GiST somebody who overlaps is looked for before anything is put in.
-                self.written[table] += levels * (2 if method == "gist" else 1)
+                self.levels[table] += levels * (2 if method == "gist" else 1)
             transaction.set_rollback(True)
 
-    def levels_of(self, plan: Mapping[str, Any]) -> int:
-        own = self.levels.get(plan.get("Index Name", ""), 0) * plan["Actual Loops"]
-        if plan["Node Type"] == "ModifyTable":
-            own += self.written[plan["Relation Name"]]
-        return own + sum(self.levels_of(each) for each in plan.get("Plans", []))
+    def below(self, plan: Mapping[str, Any]) -> int:
+        return self.levels[plan["Relation Name"]] if plan["Node Type"] == "ModifyTable" else 0
 
 
 def b_tree_levels(cursor: Any, index: str) -> int:

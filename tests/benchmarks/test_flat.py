@@ -77,8 +77,8 @@ def test_statements_touch_as_many_buffers_in_a_large_database(loaded: dict[str, 
 
 
 def beyond(few: dict[Statement, Median], many: dict[Statement, Median]) -> dict[Statement, tuple[Median, Median]]:
-    """Who touches more than a few buffers more, beside a page for each level by which trees are higher. Both make the
-    same statements."""
+    """Who touches more than a few buffers more, beside a page for each level by which trees that it writes are higher.
+    Both make the same statements."""
     assert few.keys() == many.keys()
     return {
         statement: (few[statement], each)
@@ -105,9 +105,8 @@ def explained(database: Loaded, length: int) -> dict[Statement, Median]:
 BUFFERS_NOTE = (
     f"Shared buffers that each statement of `unEnroll` touches, hit or read: the median of {EXPLAINED} calls of "
     "customers taken by chance. Statements inside functions, of triggers and of foreign keys too; those of the client, "
-    "which call a function, are the sum of what is in there. In brackets: levels of pages below the root, of all "
-    "indexes that it goes down, and of the table's where it writes. Statements that touch no more than 3 anywhere are "
-    "left out."
+    "which call a function, are the sum of what is in there. In brackets, where it writes: levels of pages below the "
+    "root of all indexes of the table. Statements that touch no more than 3 anywhere are left out."
 )
 
 
@@ -147,6 +146,7 @@ COLUMNS = {
 def test_calls_take_as_long_in_a_large_database(loaded: dict[str, Loaded], tmp_path: Path) -> None:
     measured: dict[tuple[int, str], list[Measured]] = defaultdict(list)
     contenders = list(product(LENGTHS, loaded))
+    warmed = " and ".join(f"{each.warm() / 2**20:,.0f} MB" for each in loaded.values())
     with ExitStack() as stack:
         servers = {name: stack.enter_context(served(each, tmp_path / name)) for name, each in loaded.items()}
         for length, name in contenders:
@@ -157,7 +157,7 @@ def test_calls_take_as_long_in_a_large_database(loaded: dict[str, Loaded], tmp_p
                 length, name = contenders[(place + each_round) % len(contenders)]
                 measured[length, name].append(offer(loaded[name], servers[name], length, SECONDS))
     with connected_to(URLS[-1]):
-        publish("Flat", times_table(list(loaded), measured), flat_note(loaded))
+        publish("Flat", times_table(list(loaded), measured), flat_note(loaded, warmed))
 
     assert {len(rounds) for rounds in measured.values()} == {ROUNDS}
 
@@ -215,7 +215,7 @@ def ratio(rounds: list[Measured], others: list[Measured]) -> float:
     return statistics.median(one.p99 / other.p99 for one, other in zip(rounds, others, strict=True))
 
 
-def flat_note(loaded: dict[str, Loaded]) -> str:
+def flat_note(loaded: dict[str, Loaded], warmed: str) -> str:
     large = list(loaded.values())[-1]
     sizes = " and ".join(f"{each.bytes / 2**20:,.0f} MB ({name})" for name, each in loaded.items())
     return (
@@ -223,8 +223,8 @@ def flat_note(loaded: dict[str, Loaded]) -> str:
         f"{ROUNDS} rounds of {SECONDS:g} seconds, in which contenders take turns; ratios are of the same round. "
         "Customers are taken by chance from the whole table, each once in a turn, and put back after it. Databases of "
         f"{sizes} in one PostgreSQL with shared_buffers of {large.shared_buffers}; {WORKERS} web processes for each. "
-        f"Before the first round each was called for {WARM_UP:g} seconds. Enrolments, stays and customers have been "
-        "read once from end to end, to choose whom to call for; indexes, progress and receipts come into the caches as "
-        "calls need them: the small database lies there whole, the large one does not. A checkpoint before each round. "
-        "Client, servers and database share the processors."
+        f"Before the first round the tables that a call reads and the indexes that it writes ({warmed}) were read once "
+        "from end to end, so that the operating system has as much of them at hand as it can; in PostgreSQL's own "
+        "buffers the small database lies whole, of the large one what calls have needed. Then each was called for "
+        f"{WARM_UP:g} seconds. A checkpoint before each round. Client, servers and database share the processors."
     )
