@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('targets', '0027_caller_and_permission'),
+        ('targets', '0029_columns_of_enrolment'),
     ]
 
     operations = [
