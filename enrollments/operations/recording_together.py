@@ -16,9 +16,9 @@ from enrollments.enums import NotCounted
 from enrollments.locks import share_calendar
 from enrollments.measuring import measure
 from enrollments.models import Activity, ActivityOutcome, Participation, Progress, Stay
-from enrollments.operations import activity as single
 from enrollments.operations import recording_statements as sql
-from enrollments.operations.activity import ActivityData, Outcome, Recorded
+from enrollments.operations.activity import ActivityData, Outcome, Recorded, is_same
+from enrollments.operations.counting import count_activity, left_by, see_who_is_active, why_not_counted
 from enrollments.operations.granting import judge
 from enrollments.operations.granting_together import Achievement, give
 from enrollments.operations.recording_statements import array_of
@@ -77,7 +77,7 @@ def record_activities(*, brand: Brand, activities: Sequence[ActivityData], at: d
             continue
         first, first_recorded = stored_before.get(each.event_id) or (event, event.recorded(is_duplicate=True))
         content = first.activity if isinstance(first, _New) else first
-        if first.customer_id == customer_id and single.is_same(content, each):
+        if first.customer_id == customer_id and is_same(content, each):
             recorded.append(first_recorded)
         else:
             recorded.append(Recorded(each.event_id, not_counted=NotCounted.EVENT_ID_CONFLICT))
@@ -154,7 +154,7 @@ def _count(brand: Brand, events: list[_New], at: datetime) -> None:
     # In one order, all before anything is read: see record_activity.
     for group_id in sorted({each.target.target_group_id for each in matched.values()}):
         share_calendar(group_id)
-    single._see_who_is_active(list({each.target_id: each for each in matched.values()}.values()))
+    see_who_is_active(list({each.target_id: each for each in matched.values()}.values()))
     count = _Count(brand, at, list(matched.values()), [each.activity for each in events])
     for event, his in zip(events, matching, strict=True):
         event.outcomes = [count.outcome(event, participation) for participation in his]
@@ -253,14 +253,14 @@ class _Count:
         return set(visits.values_list("participation", "cycle_number", "visit_on"))
 
     def outcome(self, event: _New, participation: Participation) -> ActivityOutcome | Outcome:
-        """The twin of activity._apply."""
+        """The twin of `count_activity`."""
         if participation.pk not in self.simple:
             return self._apply(event, participation)
         stays = self.stays[participation.pk]
         cycle = self._cycle(participation, event.activity.occurred_at)
         stay = next((stay for stay in stays if cycle is not None and stay.covers(cycle.number)), None)
         progress = self.progress.get((participation.pk, cycle.number)) if cycle is not None and stay else None
-        reason = single._why_not(
+        reason = why_not_counted(
             event.activity, participation, self.brand, cycle, stay, stays, progress, self.at, is_anchor=False
         )
         measured = None
@@ -279,7 +279,7 @@ class _Count:
                 stay.run_number if stay else None,
                 cycle.number if cycle else None,
                 reason or NotCounted.NOT_ENROLLED,
-                left_by_id=single._left_by(cycle, stays) if reason == NotCounted.NOT_ENROLLED else None,
+                left_by_id=left_by(cycle, stays) if reason == NotCounted.NOT_ENROLLED else None,
             )
             self.outcomes.append(outcome)
             return outcome
@@ -325,7 +325,7 @@ class _Count:
             attributes=dict(details.attributes),
             recorded_at=self.at,
         )
-        return single._apply(stored, participation, self.brand, self.at)
+        return count_activity(stored, participation, self.brand, self.at)
 
     def _cycle(self, participation: Participation, occurred_at: datetime) -> Cycle | None:
         cycles = self.cycles[participation.target_id]

@@ -13,7 +13,7 @@ from enrollments.enums import NotCounted, ReceiptKind, Source, Verdict
 from enrollments.locks import keep_customer
 from enrollments.models import ActivityOutcome, Participation, Receipt, Stay
 from enrollments.operations.accounting import Origin, account_fields
-from enrollments.operations.activity import count_again
+from enrollments.operations.counting import count_again
 from enrollments.operations.leaving import cancel_leave
 from enrollments.queries import cycle_state, streak_count
 from enrollments.situation import lock_situation

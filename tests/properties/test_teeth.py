@@ -17,6 +17,7 @@ from enrollments.operations import (
     CyclesNotClosed,
     activity,
     closing,
+    counting,
     enrolling,
     erasing,
     granting,
@@ -61,7 +62,7 @@ def count_activity_before_the_balance(patch: pytest.MonkeyPatch) -> None:
 
 
 def count_what_he_did_while_away(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(activity, "_was_away", lambda *details: False)
+    patch.setattr(counting, "_was_away", lambda *details: False)
 
 
 def open_a_new_run_at_every_return(patch: pytest.MonkeyPatch) -> None:
@@ -74,13 +75,13 @@ def open_a_new_run_at_every_return(patch: pytest.MonkeyPatch) -> None:
 
 
 def count_activity_in_a_closed_cycle(patch: pytest.MonkeyPatch) -> None:
-    why_not = activity._why_not
+    why_not = counting.why_not_counted
 
     def wrong(*details: Any, **named: Any) -> NotCounted | None:
         reason = why_not(*details, **named)
         return None if reason == NotCounted.CYCLE_CLOSED else reason
 
-    patch.setattr(activity, "_why_not", wrong)
+    patch.setattr(counting, "why_not_counted", wrong)
 
 
 def forget_that_a_scheduled_leave_took_effect(patch: pytest.MonkeyPatch) -> None:
@@ -110,11 +111,11 @@ def take_an_achievement_back_with_a_return(patch: pytest.MonkeyPatch) -> None:
             progress.achieved_at = None
         return settle(**details)
 
-    patch.setattr(activity, "settle", wrong)
+    patch.setattr(counting, "settle", wrong)
 
 
 def count_each_visit_of_a_day(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(activity, "_was_visited", lambda *details: False)
+    patch.setattr(counting, "_was_visited", lambda *details: False)
 
 
 def count_whatever_the_attributes(patch: pytest.MonkeyPatch) -> None:
@@ -122,7 +123,7 @@ def count_whatever_the_attributes(patch: pytest.MonkeyPatch) -> None:
 
 
 def let_a_frozen_target_count(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(activity, "_see_who_is_active", lambda participations: None)
+    patch.setattr(activity, "see_who_is_active", lambda participations: None)
 
 
 def let_a_frozen_cycle_break_a_chain(patch: pytest.MonkeyPatch) -> None:
@@ -172,14 +173,14 @@ def forget_what_he_did_before_the_undoing(patch: pytest.MonkeyPatch) -> None:
 
 
 def count_what_would_not_have_counted_then(patch: pytest.MonkeyPatch) -> None:
-    count = activity.count_activity
+    count = counting._count
 
     def wrong(stored: Any, *details: Any, first: Any = None) -> Any:
         if first is not None:
             stored.recorded_at = details[-1]
         return count(stored, *details, first=first)
 
-    patch.setattr(activity, "count_activity", wrong)
+    patch.setattr(counting, "_count", wrong)
 
 
 def open_a_stay_whose_leave_was_scheduled(patch: pytest.MonkeyPatch) -> None:
