@@ -36,12 +36,17 @@ class EnrollBulkSerializer(StrictSerializer):
     )
 
 
-class EnrollBulkView(APIView):
+class BulkView(APIView):
+    """Up to 10,000 customers of a target, each with his outcome: only the target can have all of it refused."""
+
+    refusals = {"post": (ErrorCode.TARGET_GROUP_NOT_FOUND, ErrorCode.TARGET_NOT_FOUND)}
+    max_body_bytes = settings.MAX_BULK_BODY_BYTES
+
+
+class EnrollBulkView(BulkView):
     """Up to 10,000 customers into a target."""
 
     required_permissions = {"post": "enrollments.enroll"}
-    refusals = {"post": (ErrorCode.TARGET_GROUP_NOT_FOUND, ErrorCode.TARGET_NOT_FOUND)}
-    max_body_bytes = settings.MAX_BULK_BODY_BYTES
 
     @extend_schema(
         operation_id="enrollBulk",
@@ -94,12 +99,10 @@ class LeaveBulkSerializer(StrictSerializer, HowToLeave):
     dryRun = FlagField(required=False, default=False, help_text="Say what would happen; write nothing.", example=False)
 
 
-class LeaveBulkView(APIView):
+class LeaveBulkView(BulkView):
     """Up to 10,000 customers out of a target."""
 
     required_permissions = {"post": "enrollments.bulk_unenroll"}
-    refusals = {"post": (ErrorCode.TARGET_GROUP_NOT_FOUND, ErrorCode.TARGET_NOT_FOUND)}
-    max_body_bytes = settings.MAX_BULK_BODY_BYTES
 
     @extend_schema(
         operation_id="unEnrollBulk",
