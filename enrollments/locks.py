@@ -68,18 +68,16 @@ def lock_counting(brand: Brand, customer_ids: Sequence[int], event_names: Sequen
         share_calendar(group_id)
 
 
-def lock_participation(customer: Customer, target: Target, at: datetime) -> Participation | None:
+def lock_participation(customer: Customer, target: Target) -> Participation | None:
     """The participation, locked to the end of the transaction; None where he never enrolled.
 
-    Raises `StaleInstant` if its last change lies after `at`.
+    Whether it has changed since the instant asked for is for `share_running_cycle` to say.
     """
     participation = (
         Participation.objects.select_for_update(of=("self",), no_key=True)
         .filter(customer=customer, target=target)
         .first()
     )
-    if participation is not None and participation.changed_at > at:
-        raise StaleInstant(at)
     if participation is not None:
         participation.customer, participation.target = customer, target
     return participation
@@ -115,8 +113,9 @@ def share_running_cycle(
     In a calendar of his own it is that of `participation`, locked, or of somebody who has none yet. Its `target_group`
     is the programme as it stays until this transaction ends: an edit that others waited for is seen.
 
-    Raises `StaleInstant` if that cycle or a later one was closed: then `at` lies in a past that has been paid.
-    Raises `TargetGroupNotFound` or `TargetNotFound` if either was made inactive since the door looked.
+    Raises `TargetGroupNotFound` or `TargetNotFound` if either was made inactive since the door looked. Then
+    `StaleInstant` if the last change of `participation` lies after `at`, or if that cycle or a later one was closed:
+    then `at` lies in a past that has been paid.
     """
     group_id = target.target_group_id
     share_calendar(group_id)
@@ -129,15 +128,19 @@ def share_running_cycle(
         calendar = own_calendar(target.target_group, participation)
         own = cycles.filter(number=calendar.running_or_next(at) or 0).first()
         refuse_frozen(target, own, getattr(own, "is_target_active", None), even_if_inactive)
-        if own is not None and own.number <= calendar.closed_through:
+        if _has_changed(participation, at) or (own is not None and own.number <= calendar.closed_through):
             raise StaleInstant(at)
         return None if own is None else filled(own, calendar)
     closed = Cycle.objects.filter(target_group=group_id, number__gte=OuterRef("number"), closed_at__isnull=False)
     cycle = cycles.filter(ends_at__gt=at).annotate(is_past=Exists(closed)).order_by("ends_at").first()
     refuse_frozen(target, cycle, getattr(cycle, "is_target_active", None), even_if_inactive)
-    if cycle is not None and cycle.is_past:
+    if _has_changed(participation, at) or (cycle is not None and cycle.is_past):
         raise StaleInstant(at)
     return cycle
+
+
+def _has_changed(participation: Participation | None, at: datetime) -> bool:
+    return participation is not None and participation.changed_at > at
 
 
 def refuse_frozen(target: Target, cycle: Cycle | None, is_target_active: bool | None, even_if_inactive: bool) -> None:

@@ -41,7 +41,7 @@ def lock_situation(customer: Customer, target: Target, at: datetime, *, even_if_
     """Lock the participation and share the calendar, in this order, then load what is there: by one statement, except
     where everybody has a calendar of his own.
 
-    Raises `StaleInstant`; `TargetGroupNotFound` or `TargetNotFound` where it is inactive, unless `even_if_inactive`.
+    Raises `TargetGroupNotFound` or `TargetNotFound` where it is inactive, unless `even_if_inactive`; `StaleInstant`.
     """
     if target.target_group.has_own_calendars:
         return _step_by_step(customer, target, at, even_if_inactive)
@@ -52,12 +52,9 @@ def lock_situation(customer: Customer, target: Target, at: datetime, *, even_if_
     progress = row.take(Progress, PROGRESS_FIELDS)
     is_target_active, is_past, leave_ends_at, target_value, allocation, is_granted, is_rewarded, achieved, missed = row
 
-    if participation is not None and participation.changed_at > at:
+    refuse_frozen(target, cycle, is_target_active, even_if_inactive)
+    if is_past or (participation is not None and participation.changed_at > at):
         raise StaleInstant(at)
-    if cycle is not None:
-        refuse_frozen(target, cycle, is_target_active, even_if_inactive)
-        if is_past:
-            raise StaleInstant(at)
     if participation is None or stay is None:
         return Situation(participation, None, False, cycle, None, False, 0)
     state = None
@@ -82,7 +79,7 @@ def lock_situation(customer: Customer, target: Target, at: datetime, *, even_if_
 
 def _step_by_step(customer: Customer, target: Target, at: datetime, even_if_inactive: bool) -> Situation:
     """The same where the running cycle is to be computed from the customer's own calendar."""
-    participation = lock_participation(customer, target, at)
+    participation = lock_participation(customer, target)
     stays = list(Stay.objects.filter(participation=participation)) if participation else []
     stay = stays[-1] if stays else None
     # Before any date is read: an edit may be moving the end at which a scheduled leave takes effect.

@@ -50,7 +50,7 @@ def enroll(
 
     with transaction.atomic():
         keep_customer(customer)
-        participation = lock_participation(customer, target, at) or _make_participation(customer, target, at)
+        participation = lock_participation(customer, target) or _make_participation(customer, target, at)
         stays = list(Stay.objects.filter(participation=participation))
         # Before any date is read: an edit may be moving the end at which a scheduled leave takes effect.
         running = share_running_cycle(target, participation, at)
@@ -108,7 +108,7 @@ def _make_participation(customer: Customer, target: Target, at: datetime) -> Par
         ],
         ignore_conflicts=True,
     )
-    participation = lock_participation(customer, target, at)
+    participation = lock_participation(customer, target)
     if participation is None:  # its maker has rolled back between our two statements
         raise StaleInstant(at)
     return participation

@@ -16,11 +16,12 @@ from enrollments.operations import (
     set_group_active,
     set_target_active,
     unenroll,
+    unenroll_together,
 )
 from enrollments.standing import standings
 from rewards.models import Grant
-from targets.enums import Allocation, TrackingType
-from targets.errors import TargetGroupNotFound, TargetNotFound
+from targets.enums import Allocation, EvaluationType, TrackingType
+from targets.errors import StaleInstant, TargetGroupNotFound, TargetNotFound
 from targets.models import Inactivity, TargetGroup
 from tests.factories import START, CustomerFactory, make_programme
 from tests.journeys.programme import Programme
@@ -90,6 +91,26 @@ def test_frozen_target_is_refused_by_name_and_its_neighbours_go_on():
     assert changed == [True, False]
     assert TargetGroup.objects.get().is_active
     assert not Inactivity.objects.exists()
+
+
+@pytest.mark.parametrize("window", [EvaluationType.FIXED_CALENDAR_WINDOW, EvaluationType.CYCLIC_WINDOW])
+def test_frozen_group_is_what_everybody_is_told_whose_enrolment_has_changed_since_too(window):
+    """To be told "try again" would send him to find out that it is frozen."""
+    target = make_programme(window=window)
+    inside = member(target, at=START + DAY)
+    freeze(target, START + 2 * DAY)
+    before = list(Stay.objects.values())
+
+    for operation in (enroll, unenroll, cancel_leave):
+        with pytest.raises(TargetGroupNotFound):
+            operation(customer=inside, target=target, at=START, **ACT)
+    if window == EvaluationType.FIXED_CALENDAR_WINDOW:
+        with pytest.raises(TargetGroupNotFound):
+            unenroll_together(customer_ids=[inside.customer_id], target=target, at=START, **ACT)
+    with pytest.raises(StaleInstant):
+        unenroll(customer=inside, target=target, at=START, even_if_inactive=True, **ACT)
+
+    assert list(Stay.objects.values()) == before
 
 
 def test_staff_may_unenrol_from_a_frozen_group_when_they_say_so():

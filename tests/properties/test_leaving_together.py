@@ -16,7 +16,7 @@ from enrollments.models import Participation, Receipt, Stay
 from enrollments.operations import unenroll, unenroll_together
 from enrollments.receipts import forfeited_period
 from targets.errors import CycleNotFound, DomainError, NotEnrolled, StaleInstant
-from targets.models import Customer, Target
+from targets.models import Customer, Cycle, Target
 from tests.properties.regretted import MADE_BY_DATABASE, RegrettedHistories, without
 from tests.properties.situations import Situations
 from tests.properties.test_histories import BY_STAFF, EARLY, play
@@ -96,12 +96,13 @@ def taken_back(target: Target, leave: Callable[[], dict[int, Told] | str]) -> Af
 def told_one_by_one(numbers: list[int], leave: dict[str, Any]) -> dict[int, Told] | str:
     """Where the programme is frozen or closed each is told the same, and all together it once."""
     told: dict[int, Told] = {}
+    cycles = Cycle.objects.filter(target_group=leave["target"].target_group_id, ends_at__gt=leave["at"])
+    is_closed = cycles.filter(closed_at__isnull=False).exists()
     for number in numbers:
         customer = Customer.objects.filter(brand=leave["target"].brand_id, customer_id=number).first()
         if customer is None:
             told[number] = Told(LeaveOutcome.UNKNOWN_CUSTOMER)
             continue
-        participation = Participation.objects.filter(customer=customer, target=leave["target"]).first()
         try:
             told[number] = told_of(unenroll(customer=customer, **leave, **ACT))
         except NotEnrolled as refusal:
@@ -110,7 +111,7 @@ def told_one_by_one(numbers: list[int], leave: dict[str, Any]) -> dict[int, Told
         except CycleNotFound:
             told[number] = Told(LeaveOutcome.PERIOD_OVER)
         except StaleInstant as refusal:
-            if participation is None or participation.changed_at <= leave["at"]:
+            if is_closed:
                 return str(refusal)
             told[number] = Told(LeaveOutcome.TRY_AGAIN)
         except DomainError as refusal:
