@@ -220,7 +220,7 @@ def leave(batch: Batch, customer: Customer) -> Left:
 
 
 def leave_as_foreseen(batch: Batch, customer: Customer, foreseen: Foreseen | None) -> Left:
-    """Unenrol one customer if it means what was foreseen; None: that he could not be unenrolled.
+    """Unenrol one customer if it means what was foreseen; None: that he was not to be unenrolled.
 
     Decided under the lock of the operation itself, so nothing can change between the look and the leap. If anything
     differs nothing is written, and the message says what. Where the batch `is_resumed` and has unenrolled him before,
@@ -241,9 +241,10 @@ def leave_as_foreseen(batch: Batch, customer: Customer, foreseen: Foreseen | Non
 
 
 class Outdated(Exception):
-    """What was foreseen of a leave no longer holds."""
+    """What was foreseen of a leave no longer holds. `receipt_id`: of the one by the same batch that was taken back."""
 
-    def __init__(self, batch: Batch, changes: list[str]) -> None:
+    def __init__(self, batch: Batch, changes: list[str], receipt_id: int | None = None) -> None:
+        self.receipt_id = receipt_id
         super().__init__(f"Changed since the {'plan' if batch.is_resumed else 'preview'}: {'; '.join(changes)}.")
 
 
@@ -258,7 +259,7 @@ def _receipt_of_before(batch: Batch, customer: Customer) -> Receipt | None:
     if done is None:
         return None
     if hasattr(done, "undone_by"):
-        raise Outdated(batch, [TAKEN_BACK])
+        raise Outdated(batch, [TAKEN_BACK], done.pk)
     return done
 
 
@@ -293,7 +294,7 @@ def _outcome(batch: Batch, customer: Customer, operation: Callable[[datetime], R
     except (TargetGroupNotFound, TargetNotFound) as refusal:
         return Left(customer.customer_id, LeaveOutcome.INACTIVE, message=refusal.message)
     except Outdated as refusal:
-        return Left(customer.customer_id, LeaveOutcome.CHANGED, message=str(refusal))
+        return Left(customer.customer_id, LeaveOutcome.CHANGED, refusal.receipt_id, message=str(refusal))
     except StaleInstant as refusal:
         return Left(customer.customer_id, LeaveOutcome.TRY_AGAIN, message=refusal.message)
     except OperationalError as error:  # a lock or statement time-out: the others go on

@@ -52,7 +52,7 @@ def _text(value: object) -> str:
 def what_changed(before: Foreseen | None, now: Foreseen) -> list[str]:
     """The differences in words, the weightiest first; empty when what was foreseen still holds."""
     if before is None:
-        return ["he could not be unenrolled, now he can"]
+        return ["he was not to be unenrolled, now he would be"]
     return [
         sentence.format(before=_word(name, getattr(before, name)), now=_word(name, getattr(now, name)))
         for name, sentence in _SENTENCES

@@ -11,7 +11,7 @@ import io
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ COLUMNS = ["customerId", "verdict", "forfeited", "message", "facts"]
 DIGEST = "digest,hmac-sha256,"
 LAST_LINE = len(DIGEST) + 64 + 1  # bytes
 AT_ONCE = 1 << 20  # bytes read
+ROW_END = "\r\n"  # while rows are made: of line ends the CSV writer quotes those only that end a row. Lines end with LF
 
 
 class UnusablePlan(Exception):
@@ -69,16 +70,24 @@ class Head:
 class PlanWriter:
     """A plan that is written as it comes. There is no file of its name before it is whole; where it fails, none at all.
 
-    Raises `OSError`; `FileExistsError` where there is one: it may have been carried out in part.
+    Raises `OSError`; `FileExistsError` where there is one, which may have been carried out in part, or where somebody
+    else is writing one.
     """
 
     def __init__(self, path: Path, batch: Batch, made_at: datetime, count: int) -> None:
         self.path = path
-        self.part = path.with_name(f"{path.name}.part")
-        if path.exists():
+        self.part = Path(f"{path}.part")
+        try:
+            self.file = self.part.open("xb")
+        except FileExistsError:
+            raise FileExistsError(
+                f"{self.part} is there already: somebody else is writing it, or was killed; then remove it"
+            ) from None
+        if path.exists():  # whoever else would make it needs the part
+            self.remove_part()
             raise FileExistsError(f"{path} is there already: carry it out, or remove it")
-        self.file = self.part.open("w", encoding="utf-8", newline="")
-        self.rows = csv.writer(self.file, lineterminator="\n")
+        self.keyed = keyed_digest()
+        self.rows = csv.writer(self, lineterminator=ROW_END)
         target = batch.target
         self.rows.writerows(
             [
@@ -104,16 +113,23 @@ class PlanWriter:
             self.rows.writerow([left.customer_id, left.outcome.value, name, left.message, left.facts])
             yield left
 
+    def write(self, row: str) -> None:
+        """For the CSV writer: one row, which it has ended."""
+        line = row.removesuffix(ROW_END).encode() + b"\n"
+        self.keyed.update(line)
+        self.file.write(line)
+
     def end(self) -> None:
         """It is whole."""
-        self.file.flush()
-        with self.part.open("rb") as written:
-            digest = copied_digest(written, os.fstat(written.fileno()).st_size)
-        self.file.write(f"{DIGEST}{digest}\n")
+        self.file.write(f"{DIGEST}{self.keyed.hexdigest()}\n".encode())
         self.file.flush()
         os.fsync(self.file.fileno())
-        self.file.close()
         self.part.rename(self.path)
+        self.file.close()
+
+    def remove_part(self) -> None:
+        self.part.unlink(missing_ok=True)
+        self.file.close()  # last: where there was no room it fails again
 
     def __enter__(self) -> Self:
         return self
@@ -121,9 +137,8 @@ class PlanWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.file.close()
-        with suppress(FileNotFoundError):
-            self.part.unlink()
+        if not self.file.closed:
+            self.remove_part()
 
 
 class Plan(NamedTuple):
@@ -165,12 +180,16 @@ def copy_unchanged(path: Path, copy: IO[bytes]) -> None:
             )
 
 
-def copied_digest(file: BinaryIO, size: int, copy: IO[bytes] | None = None) -> str:
+def keyed_digest() -> hmac.HMAC:
+    """Of nothing yet."""
+    return salted_hmac("unenrolment plan", b"", algorithm="sha256")
+
+
+def copied_digest(file: BinaryIO, size: int, copy: IO[bytes]) -> str:
     """Of the next `size` bytes, which are copied too. A file may grow shorter meanwhile: then it is that of fewer."""
-    keyed = salted_hmac("unenrolment plan", b"", algorithm="sha256")
+    keyed = keyed_digest()
     while size > 0 and (block := file.read(min(size, AT_ONCE))):
         size -= len(block)
         keyed.update(block)
-        if copy is not None:
-            copy.write(block)
+        copy.write(block)
     return keyed.hexdigest()

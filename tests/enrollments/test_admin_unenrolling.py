@@ -284,7 +284,7 @@ def test_refused_in_the_preview_but_possible_now_is_shown_anew(support):
     response = confirm(support, html)
 
     assert receipts_of_admin().count() == 0
-    assert "Changed since the preview: he could not be unenrolled, now he can." in response.content.decode()
+    assert "Changed since the preview: he was not to be unenrolled, now he would be." in response.content.decode()
 
 
 @pytest.mark.parametrize("shown", ["", "x", "1.2.3", "<script>"])

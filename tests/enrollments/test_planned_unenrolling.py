@@ -2,6 +2,7 @@
 
 import csv
 import os
+import resource
 import signal
 from datetime import timedelta
 from io import StringIO
@@ -175,7 +176,7 @@ def test_whoever_has_changed_since_the_plan_is_refused_by_name_and_nothing_is_wr
             f"{changed}the verdict on the running cycle was “left”, now it is “left, reward forfeited”.",
         ),
         ("2", "unenrolled", receipt, ""),
-        ("4", "changed", "", f"{changed}he could not be unenrolled, now he can."),
+        ("4", "changed", "", f"{changed}he was not to be unenrolled, now he would be."),
         (
             "6",
             "changed",
@@ -269,6 +270,42 @@ def test_interrupted_plan_leaves_no_file_and_interrupted_carrying_out_goes_on(ta
     assert len(whole[1]) == 6
 
 
+@pytest.mark.parametrize("reason", ["over\rand out", "over\r\ntarget,1\n'"])
+def test_reason_of_several_lines_is_kept_to_the_letter(target, customers, path, reason):
+    plan(target, path, f"--reason={reason}", "--customer", "1")
+
+    apply(path)
+
+    assert [each.reason for each in Receipt.objects.filter(source=Source.COMMAND)] == [reason]
+
+
+def test_two_who_plan_into_the_same_file_do_not_write_into_each_others(target, customers, path):
+    part = path.with_name("plan.csv.part")
+    part.write_text("being written by somebody else")
+
+    code, out = run_command(
+        f"--target-group={target.target_group_id}", f"--target={target.pk}", f"--plan={path}", "--customer", "1"
+    )
+
+    assert code == 2
+    assert out.startswith(f"No plan was written: {part} is there already: somebody else is writing it, or was killed")
+    assert [each.read_text() for each in path.parent.iterdir()] == ["being written by somebody else"]
+
+
+def test_plan_for_which_there_is_no_room_leaves_no_file(target, customers, path):
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, usual[1]))
+    try:
+        code, out = run_command(
+            f"--target-group={target.target_group_id}", f"--target={target.pk}", f"--plan={path}", "--customer", "1"
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+    assert (code, out) == (2, "No plan was written: [Errno 27] File too large.")
+    assert list(path.parent.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -343,7 +380,7 @@ def test_where_each_has_a_calendar_of_his_own_the_plan_holds_as_well(path, monke
 
     assert [row[1] for row in first[1]] == ["scheduled", "scheduled", "changed", "scheduled"]
     assert second[1][:3] == first[1][:3]
-    assert second[1][3][1] == "changed"
+    assert second[1][3][1:3] == ("changed", first[1][3][2])
     assert everything() == before
 
 
@@ -358,6 +395,8 @@ def test_where_each_has_a_calendar_of_his_own_the_plan_holds_as_well(path, monke
             ["--target-group=G", "--target=T", "--customer=1", "--plan=PLAN"],
             "No plan was written: PLAN is there already",
         ),
+        (["--target-group=G", "--target=T", "--customer=1", "--plan="], "No plan was written: . is there already"),
+        (["--target-group=G", "--target=T", "--apply="], "The plan says it, so --apply goes without --target-group, "),
     ],
 )
 def test_arguments_that_contradict_each_other_do_nothing(target, customers, path, arguments, message):
@@ -386,5 +425,13 @@ def test_plan_for_an_inactive_programme_may_only_be_made_and_carried_out_when_sa
     refused = apply(path)
     done = apply(other)
 
-    assert refused[0] == 2
+    assert refused == (
+        2,
+        [
+            (
+                f"Nothing was done: Target group {target.target_group_id} is not found or inactive. "
+                "To unenrol from it all the same make a new plan, with --include-inactive.",
+            )
+        ],
+    )
     assert done == (0, [("1", "unenrolled", receipts_of_command()[0], "")])

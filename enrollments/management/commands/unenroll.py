@@ -67,13 +67,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         refuse_text(options["by"], "--by", TextField(max_length=150, allow_blank=True))
-        if options["apply"]:
+        if options["apply"] is not None:
             self.carry_out(options)
             return
         if options["target_group"] is None or options["target"] is None:
             raise CommandError("--target-group and --target say what is to be left.", returncode=UNUSABLE)
         refuse_text(options["reason"], "--reason", ReasonField())
-        target = find_target_of_any(options["target_group"], options["target"], options["include_inactive"])
+        names = (options["target_group"], options["target"])
+        advice = "Add --include-inactive to unenrol from it."
+        target = find_target_of_any(*names, even_if_inactive=options["include_inactive"], advice=advice)
         customer_ids = read_customer_ids(options)
         is_dry_run = options["dry_run"] or options["plan"] is not None
         batch = Batch(
@@ -88,7 +90,7 @@ class Command(BaseCommand):
             even_if_inactive=options["include_inactive"],
             is_paced=True,
         )
-        if options["plan"]:
+        if options["plan"] is not None:
             self.plan(batch, customer_ids, options)
         else:
             with Stop() as stop:
@@ -135,7 +137,13 @@ class Command(BaseCommand):
 
 def batch_of(head: Head, *, by: str) -> Batch:
     """The batch of a plan. Raises `CommandError` where it may not be begun, or not any more."""
-    target = find_target_of_any(head.target_group, head.target, head.even_if_inactive)
+    advice = "To unenrol from it all the same make a new plan, with --include-inactive."
+    try:
+        target = find_target_of_any(
+            head.target_group, head.target, even_if_inactive=head.even_if_inactive, advice=advice
+        )
+    except CommandError as refusal:
+        raise CommandError(f"Nothing was done: {refusal}", returncode=UNUSABLE) from None
     age = brand_now(target.brand) - head.made_at
     is_begun = Receipt.objects.filter(batch_id=head.batch_id).exists()
     if age > timedelta(hours=settings.PLAN_HOURS) and not is_begun:
@@ -158,17 +166,15 @@ def batch_of(head: Head, *, by: str) -> Batch:
     )
 
 
-def find_target_of_any(group_id: int, target_id: int, even_if_inactive: bool) -> Target:
-    """The target, in whichever brand: an operator is of none. Raises `CommandError`."""
+def find_target_of_any(group_id: int, target_id: int, *, even_if_inactive: bool, advice: str) -> Target:
+    """The target, in whichever brand: an operator is of none. Raises `CommandError`, with `advice` if inactive."""
     found = Target.objects.select_related("brand").filter(pk=target_id, target_group=group_id).first()
     if found is None:
         raise CommandError(f"There is no target {target_id} in target group {group_id}.", returncode=UNUSABLE)
     try:
         return find_target(found.brand, group_id, target_id, include_inactive=even_if_inactive)
     except DomainError as refusal:
-        raise CommandError(
-            f"{refusal.message} Add --include-inactive to unenrol from it.", returncode=UNUSABLE
-        ) from None
+        raise CommandError(f"{refusal.message} {advice}", returncode=UNUSABLE) from None
 
 
 def default_by() -> str:
