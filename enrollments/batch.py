@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
 from enrollments.enums import Effective, LeaveOutcome, ReceiptKind, Source
 from enrollments.foreseen import Foreseen, what_changed
@@ -169,7 +169,11 @@ def _try_together(
                 customer_ids=numbers, foreseen=foreseen, is_resumed=batch.is_resumed, **_details(batch, at)
             ),
         )
-    except (DomainError, OperationalError):  # closed or frozen meanwhile, or too slow: each is to be told for himself
+    except DomainError:  # closed or frozen meanwhile: each is to be told for himself
+        return numbers
+    except OperationalError:  # or too slow
+        if not connection.is_usable():
+            raise
         return numbers
     lefts |= {
         number: _left_together(batch, number, each, foreseen)
@@ -298,6 +302,8 @@ def _outcome(batch: Batch, customer: Customer, operation: Callable[[datetime], R
     except StaleInstant as refusal:
         return Left(customer.customer_id, LeaveOutcome.TRY_AGAIN, message=refusal.message)
     except OperationalError as error:  # a lock or statement time-out: the others go on
+        if not connection.is_usable():
+            raise
         return Left(customer.customer_id, LeaveOutcome.TRY_AGAIN, message=str(error).strip(), has_timed_out=True)
     scheduled = receipt.kind == ReceiptKind.LEAVE_SCHEDULED
     is_repeated = _is_repeated(batch, receipt)

@@ -10,6 +10,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import InterfaceError
 
 from enrollments.enums import Source
 from enrollments.models import Receipt, Stay
@@ -230,6 +231,27 @@ def test_interrupted_run_reports_what_is_done_and_goes_on_when_run_again(target,
 
     assert (code, out) == (130, "Interrupted after 1 of 2. Run it again: who has left stays left.")
     assert json.loads(again[1])["totals"] == {"unenrolled": 1, "already_left": 1}
+
+
+def test_run_that_loses_the_database_says_so_and_reports_what_is_done(target, customers, monkeypatch):
+    calls = iter((unenroll_together, lost))
+    monkeypatch.setattr("enrollments.batch.CUSTOMERS_AT_ONCE", 1)
+    monkeypatch.setattr("enrollments.batch.unenroll_together", lambda **details: next(calls)(**details))
+    out = StringIO()
+
+    names = (f"--target-group={target.target_group_id}", f"--target={target.pk}", "--customer", "1", "2")
+    with pytest.raises(CommandError) as interrupted:
+        call_command("unenroll", *names, "--format=json", stdout=out)
+
+    assert interrupted.value.returncode == 130
+    assert str(interrupted.value) == (
+        "Interrupted after 1 of 2: server closed the connection. Run it again: who has left stays left."
+    )
+    assert json.loads(out.getvalue())["totals"] == {"unenrolled": 1}
+
+
+def lost(**_):
+    raise InterfaceError("server closed the connection\n")
 
 
 def test_chunks_are_reported_in_the_order_of_the_file(target, customers, monkeypatch):

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import InterfaceError, connection
 from django.test.utils import CaptureQueriesContext
 
 from enrollments import undoing
@@ -187,6 +187,24 @@ def test_command_that_was_interrupted_goes_on_and_reports_each_once(leaves, monk
     assert first == [leaves[7].pk, leaves[1].pk]
     assert [int(row["undoes"]) for row in rows] == [receipt.pk for receipt in leaves.values()]
     assert [row["outcome"] for row in rows[:3]] == ["already_undone", "already_undone", "undone"]
+
+
+def test_command_that_loses_the_database_says_so_and_leaves_the_rest(leaves, monkeypatch):
+    def lost(**_):
+        raise InterfaceError("connection already closed")
+
+    monkeypatch.setattr(undoing, "undo_leave", lost)
+
+    code, message = run(f"--batch={BATCH}")
+
+    assert (code, message) == (
+        130,
+        "Interrupted after 2 of 7: connection already closed. Run it again: what was taken back stays so.",
+    )
+    assert set(Receipt.objects.filter(source=Source.COMMAND).values_list("undoes", flat=True)) == {
+        leaves[7].pk,
+        leaves[1].pk,
+    }
 
 
 def test_command_undoes_one_and_says_so_again(leaves):

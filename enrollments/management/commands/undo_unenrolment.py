@@ -1,7 +1,6 @@
 """`manage.py undo_unenrolment`: leaves taken back, one or a batch, one outcome each; safe to run twice."""
 
 import getpass
-import sys
 from typing import Any, TextIO, cast
 from uuid import UUID, uuid4
 
@@ -10,7 +9,8 @@ from django.db.models import QuerySet
 
 from enrollments.closing_job import Stop
 from enrollments.enums import Source
-from enrollments.management.commands.unenroll import INTERRUPTED, UNUSABLE, refuse_text, with_progress
+from enrollments.management.commands.unenroll import UNUSABLE, refuse_text
+from enrollments.management.outcome_report import end_as, with_progress
 from enrollments.management.undoing_report import REPORTS
 from enrollments.models import Receipt
 from enrollments.receipts import LEAVING
@@ -50,16 +50,8 @@ class Command(BaseCommand):
         report = REPORTS[options["format"]](undoing, cast("TextIO", self.stdout))
         with Stop() as stop:
             undone = undo_each(undoing, leaves, is_to_stop=lambda: stop.is_asked)
-            for each in with_progress(undone, count, "Undoing"):
-                report.add(each)
-        report.end()
-        if report.count < count:
-            raise CommandError(
-                f"Interrupted after {report.count} of {count}. Run it again: what was taken back stays so.",
-                returncode=INTERRUPTED,
-            )
-        if not report.is_all_done:
-            sys.exit(1)
+            report.write_all(with_progress(undone, count, "Undoing"))
+        end_as(report, count, "what was taken back stays so")
 
 
 def find_leaves(options: dict[str, Any]) -> QuerySet[Receipt]:

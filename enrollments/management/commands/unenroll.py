@@ -8,20 +8,19 @@ from array import array
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TextIO, TypeVar, cast
+from typing import Any, TextIO, cast
 from uuid import uuid4
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
 from rest_framework import serializers
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from enrollments.batch import Batch, Left, leave_each
 from enrollments.closing_job import Stop
 from enrollments.enums import Effective, Source
 from enrollments.management.leaving_plan import Head, PlanWriter, UnusablePlan, opened_plan
 from enrollments.management.leaving_report import REPORTS, LeavingReport
+from enrollments.management.outcome_report import end_as, with_progress
 from enrollments.models import Receipt
 from enrollments.planned import carry_out
 from targets.clock import brand_now
@@ -32,10 +31,8 @@ from targets.queries import LARGEST_ID, find_target
 
 ID = re.compile(r"[0-9]{1,19}")
 BYTE_ORDER_MARK = "\ufeff"  # spreadsheets write one at the beginning of a file
-Row = TypeVar("Row")
 
 UNUSABLE = 2  # exit code: nothing was tried
-INTERRUPTED = 130  # as shells say for Ctrl-C
 SAID_BY_PLAN = ("target_group", "target", "reason", "effective", "include_inactive", "dry_run", "plan")
 
 
@@ -95,8 +92,8 @@ class Command(BaseCommand):
         else:
             with Stop() as stop:
                 lefts = leave_each(batch, customer_ids, is_to_stop=lambda: stop.is_asked)
-                report = self.report(batch, lefts, len(customer_ids), options)
-            say_how_it_ended(report, len(customer_ids), "who has left stays left")
+                report = report_on(batch, lefts, len(customer_ids), options, self.stdout)
+            end_as(report, len(customer_ids), "who has left stays left")
 
     def plan(self, batch: Batch, customer_ids: Sequence[int], options: dict[str, Any]) -> None:
         """A dry run, written down."""
@@ -104,14 +101,14 @@ class Command(BaseCommand):
         try:
             with PlanWriter(path, batch, brand_now(batch.brand), count) as plan, Stop() as stop:
                 lefts = leave_each(batch, customer_ids, is_to_stop=lambda: stop.is_asked)
-                report = self.report(batch, plan.written(lefts), count, options)
+                report = report_on(batch, plan.written(lefts), count, options, self.stdout)
                 if report.count == count:
                     plan.end()
         except OSError as error:
             raise CommandError(f"No plan was written: {error}.", returncode=UNUSABLE) from None
         if report.count == count and options["format"] == "table":
             self.stdout.write(f"Plan written: {path}. It is carried out by: unenroll --apply {path}")
-        say_how_it_ended(report, count, "no plan was written")
+        end_as(report, count, "no plan was written")
 
     def carry_out(self, options: dict[str, Any]) -> None:
         """What a plan says, and nothing else."""
@@ -122,17 +119,18 @@ class Command(BaseCommand):
             with opened_plan(Path(options["apply"])) as plan, Stop() as stop:
                 batch = batch_of(plan.head, by=options["by"] or default_by())
                 lefts = carry_out(batch, plan.rows, is_to_stop=lambda: stop.is_asked)
-                report = self.report(batch, lefts, plan.head.count, options)
+                report = report_on(batch, lefts, plan.head.count, options, self.stdout)
         except UnusablePlan as problem:
             raise CommandError(f"Nothing was done: {problem}.", returncode=UNUSABLE) from None
-        say_how_it_ended(report, plan.head.count, "who has left stays left, and is told again")
+        end_as(report, plan.head.count, "who has left stays left, and is told again")
 
-    def report(self, batch: Batch, lefts: Iterator[Left], count: int, options: dict[str, Any]) -> LeavingReport:
-        report = REPORTS[options["format"]](batch, cast("TextIO", self.stdout))
-        for left in with_progress(lefts, count, "Looking" if batch.dry_run else "Unenrolling"):
-            report.add(left)
-        report.end()
-        return report
+
+def report_on(
+    batch: Batch, lefts: Iterator[Left], count: int, options: dict[str, Any], out: OutputWrapper
+) -> LeavingReport:
+    report = REPORTS[options["format"]](batch, cast("TextIO", out))
+    report.write_all(with_progress(lefts, count, "Looking" if batch.dry_run else "Unenrolling"))
+    return report
 
 
 def batch_of(head: Head, *, by: str) -> Batch:
@@ -182,16 +180,6 @@ def default_by() -> str:
     return getpass.getuser()[:150]
 
 
-def say_how_it_ended(report: LeavingReport, count: int, interrupted: str) -> None:
-    """By the exit code. Raises `CommandError` where it was interrupted."""
-    if report.count < count:
-        raise CommandError(
-            f"Interrupted after {report.count} of {count}. Run it again: {interrupted}.", returncode=INTERRUPTED
-        )
-    if not report.is_all_done:
-        sys.exit(1)
-
-
 def refuse_text(text: str, option: str, field: TextField) -> None:
     """By the rules of the API: no control characters, not too long, UTF-8. Raises `CommandError`."""
     try:
@@ -234,11 +222,3 @@ def customer_id(text: str, where: str) -> int:
             returncode=UNUSABLE,
         )
     return int(text)
-
-
-def with_progress(rows: Iterator[Row], count: int, what: str) -> Iterator[Row]:
-    """A bar on a terminal (standard error), nothing elsewhere."""
-    console = Console(stderr=True)
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        yield from progress.track(rows, total=count)
