@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from enrollments.admin.forms import ChangeForm
 from enrollments.enums import Source
-from enrollments.models import Participation, Receipt
+from enrollments.models import Receipt
 from enrollments.operations import Undone, undo_leave
 from enrollments.queries import find_receipt
 from enrollments.receipts import account
@@ -75,7 +75,7 @@ class UndoingPage(ConsoleAdmin):
         request.current_app = self.admin_site.name  # as Django's own admin views do
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
-            "opts": Participation._meta,  # whose pages the way back leads over
+            "opts": Receipt._meta,  # whose pages the way back leads over
             "title": "Take the leave back",
             "receipt": receipt,
             "participation": receipt.participation,

@@ -21,7 +21,7 @@ class AuditEntryAdmin(ReadOnlyAdmin, SuperusersOnly):
     """It tells of users and permissions, which are above the brands."""
 
     brand_path = None
-    list_display = ("at", "by", "action", "about", "what", "address", "source")
+    list_display = ("at", "by", "action", "about", "what", "origin")
     list_filter = ("action", "source", WhoFilter, DayFilter, RequestFilter)
     search_fields = ("name",)  # makes Django show the box; what is searched is below
     search_help_text = "What was changed, exactly: a name, or a kind and a number such as user #7."
@@ -36,6 +36,10 @@ class AuditEntryAdmin(ReadOnlyAdmin, SuperusersOnly):
     @admin.display(description="What")
     def what(self, entry: AuditEntry) -> str:
         return "; ".join(str(Change(**change)) for change in entry.changes)
+
+    @admin.display(description="From where")
+    def origin(self, entry: AuditEntry) -> str:
+        return f"{entry.get_source_display()} {entry.address}"
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

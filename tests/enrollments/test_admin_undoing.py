@@ -1,5 +1,6 @@
 """Taking a leave back in the admin."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -45,6 +46,13 @@ def test_receipt_of_a_leave_leads_to_the_page_and_that_shows_what_will_count(lea
     receipt, preview = lead.get(f"{page(left)}change/"), lead.get(f"{page(left)}undo/")
 
     assert f"{page(left)}undo/" in receipt.content.decode()
+    crumbs = preview.content.decode().partition('<div class="breadcrumbs">')[2].partition("</div>")[0]
+    assert re.findall('href="(.+?)"', crumbs) == [
+        "/admin/",
+        "/admin/enrollments/",
+        "/admin/enrollments/receipt/",
+        f"{page(left)}change/",
+    ]
     assert "<strong>1</strong> activity of his that did not count because of it will count" in preview.content.decode()
     assert {name: rows for name, rows in everything().items() if name != "django_session"} == {
         name: rows for name, rows in before.items() if name != "django_session"
