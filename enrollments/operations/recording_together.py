@@ -209,7 +209,6 @@ class _Count:
                 self.stays[stay.participation_id].append(stay)
         self.simple = {each.pk for each in participations if self._is_simple(each)}
         simple = [each for each in participations if each.pk in self.simple]
-        self.applied: set[int] = set()  # of all others
 
         instants = [each.occurred_at for each in activities]
         values = TargetValue.objects.select_related("cycle").filter(
@@ -309,9 +308,6 @@ class _Count:
         return outcome
 
     def _apply(self, event: _New, participation: Participation) -> ActivityOutcome:
-        if participation.pk in self.applied:  # by an activity before this one, which may have begun his calendar
-            participation.refresh_from_db(fields=["anchored_at", "closes_next_at", "closed_through"])
-        self.applied.add(participation.pk)
         details = event.activity
         stored = Activity(
             pk=event.pk,
