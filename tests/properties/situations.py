@@ -49,8 +49,7 @@ class Situations:
         self.running = next((each.number for each in self.cycles if each.ends_at > self.at), None)
         self._be_inactive()
         if seed % 4 == 2:
-            model, pk = self.draw.choice(((TargetGroup, self.target.target_group_id), (Target, self.target.pk)))
-            model.objects.filter(pk=pk).update(is_active=False)
+            self._freeze()
         if seed % 8 == 7:  # paid already: whoever asks comes too late
             closed = self.target.target_group.cycles.filter(number__lte=self.running or CYCLES)
             closed.update(closed_at=F("closes_at"), paid_at=F("closes_at"))
@@ -117,6 +116,14 @@ class Situations:
             for cycle in self.cycles
             if cycle.ends_at < self.at and self.draw.random() < 0.3
         )
+
+    def _freeze(self) -> None:
+        group = self.target.target_group
+        if self.draw.random() < 0.5:
+            Target.objects.filter(pk=self.target.pk).update(is_active=False)
+        else:
+            TargetGroup.objects.filter(pk=group.pk).update(is_active=False)
+            Inactivity.objects.create(target_group=group, began_at=self.at, began_by="test")
 
     def _fill(self, target: Target) -> None:
         known = [number for number in self.numbers if self.draw.random() < 0.95]
