@@ -3,14 +3,13 @@
 import io
 import re
 from collections.abc import Callable
-from uuid import uuid4
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from config.envelope import RETRY_AFTER, error_json, error_of_status, failure_bytes
-from config.request_id import current_request_id
+from config.request_id import current_request_id, new_request_id
 from targets.callers import current_request
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -26,7 +25,7 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         asked = request.headers.get("X-Request-ID", "")
-        request_id = asked if SANE_ID.fullmatch(asked) else uuid4().hex
+        request_id = asked if SANE_ID.fullmatch(asked) else new_request_id()
         request.request_id = request_id  # type: ignore[attr-defined]
         token, caller = current_request_id.set(request_id), current_request.set(request)
         try:

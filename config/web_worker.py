@@ -8,7 +8,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from threading import Lock
 from typing import Any
-from uuid import uuid4
 
 from gunicorn import util  # type: ignore[import-untyped]
 from gunicorn.http.errors import (  # type: ignore[import-untyped]
@@ -102,10 +101,11 @@ class EnvelopeWorker(ThreadWorker):
 
 def refusal(status: HTTPStatus) -> bytes:
     from config.envelope import error_json, error_of_status, failure_bytes  # Django is set up only in the worker
+    from config.request_id import new_request_id
 
     body = failure_bytes([error_json(error_of_status(status), f"The request is refused: {status.phrase.lower()}.")])
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\nContent-Type: application/json\r\n"
-        f"X-Cap-Requestid: {uuid4().hex}\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"X-Cap-Requestid: {new_request_id()}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode("latin-1") + body

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from config.request_id import RequestIdFilter, current_request_id
+from config.request_id import RequestIdFilter, current_request_id, new_request_id
 
 
 @pytest.mark.parametrize("asked", ["a", "order:7_8.9-A", "x" * 64])
@@ -25,6 +25,18 @@ def test_every_answer_has_a_request_id(client, address):
     response = client.get(address)
 
     assert re.fullmatch(r"[0-9a-f]{32}", response["X-Cap-Requestid"])
+
+
+def test_request_ids_grow_with_time_and_are_never_the_same(monkeypatch):
+    at = 1_800_000_000_000_000_000
+    monkeypatch.setattr("config.request_id.time.time_ns", lambda: at)
+    first, same_instant = new_request_id(), new_request_id()
+    monkeypatch.setattr("config.request_id.time.time_ns", lambda: at + 1)
+
+    later = new_request_id()
+
+    assert len({first, same_instant, later}) == 3
+    assert max(first, same_instant) < later
 
 
 def test_log_records_have_the_request_id():
