@@ -17,6 +17,8 @@ from gunicorn.http.errors import (  # type: ignore[import-untyped]
 )
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
+from config.request_id import new_request_id
+
 
 class EnvelopeWorker(ThreadWorker):
     """Between two requests of a connection gunicorn hands it to its main thread and back to a thread of the pool, which
@@ -101,7 +103,6 @@ class EnvelopeWorker(ThreadWorker):
 
 def refusal(status: HTTPStatus) -> bytes:
     from config.envelope import error_json, error_of_status, failure_bytes  # Django is set up only in the worker
-    from config.request_id import new_request_id
 
     body = failure_bytes([error_json(error_of_status(status), f"The request is refused: {status.phrase.lower()}.")])
     head = (
