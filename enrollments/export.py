@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
 
-from enrollments.models import Activity, ActivityOutcome, Participation, Receipt
+from enrollments.models import EveryActivity, EveryOutcome, Participation, Receipt
 from enrollments.receipts import Account, accounts
 from rewards.models import Grant
 from targets.models import Customer, StoredAnswer
@@ -96,7 +96,7 @@ def _where(participation: Participation) -> dict[str, Any]:
 
 
 def _activities(customer: Customer) -> Iterator[dict[str, Any]]:
-    for chunk in in_chunks(Activity.objects.filter(customer=customer).prefetch_related("outcomes__participation")):
+    for chunk in in_chunks(EveryActivity.objects.filter(customer=customer).prefetch_related("outcomes__participation")):
         for each in chunk:
             yield {
                 "eventId": each.event_id,
@@ -111,7 +111,7 @@ def _activities(customer: Customer) -> Iterator[dict[str, Any]]:
             }
 
 
-def _outcome(outcome: ActivityOutcome) -> dict[str, Any]:
+def _outcome(outcome: EveryOutcome) -> dict[str, Any]:
     return {
         "targetId": outcome.participation.target_id,
         "run": outcome.run_number,

@@ -326,8 +326,8 @@ STATEMENTS = {
         UNION ALL
         SELECT participation.customer_id, participation.target_id,
                format('activity %%s is of brand %%s', activity.id, activity.brand_id)
-          FROM enrollments_activityoutcome outcome
-          JOIN enrollments_activity activity ON activity.id = outcome.activity_id
+          FROM enrollments_everyoutcome outcome
+          JOIN enrollments_everyactivity activity ON activity.id = outcome.activity_id
           JOIN enrollments_participation participation ON participation.id = outcome.participation_id
          WHERE activity.brand_id <> participation.brand_id OR activity.customer_id <> participation.customer_id
         UNION ALL
@@ -352,7 +352,7 @@ STATEMENTS = {
           FROM enrollments_progress progress
           FULL JOIN (
             SELECT participation_id, run_number, cycle_number, sum(delta) AS total
-              FROM enrollments_activityoutcome WHERE reason = ''
+              FROM enrollments_everyoutcome WHERE reason = ''
              GROUP BY participation_id, run_number, cycle_number
           ) counted USING (participation_id, run_number, cycle_number)
           JOIN enrollments_participation participation
@@ -380,9 +380,9 @@ STATEMENTS = {
               FROM targets_target target
               JOIN targets_targetgroup target_group ON target_group.id = target.target_group_id
               JOIN enrollments_participation participation ON participation.target_id = target.id
-              JOIN enrollments_activityoutcome outcome
+              JOIN enrollments_everyoutcome outcome
                 ON outcome.participation_id = participation.id AND outcome.reason = ''
-              JOIN enrollments_activity activity ON activity.id = outcome.activity_id
+              JOIN enrollments_everyactivity activity ON activity.id = outcome.activity_id
              WHERE target.kpi = 'VISIT'
              GROUP BY participation.id, outcome.run_number, 4, day
           ) counted

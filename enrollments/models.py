@@ -216,11 +216,11 @@ class Progress(models.Model):
         return str(self.value)
 
 
-class Activity(models.Model):
-    """An event of a customer, stored once with what became of it. Its (brand, event id) is remembered for ever."""
+class ActivityFields(models.Model):
+    """An event of a customer. Kept the same in the table that is written and in the archive."""
 
     brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+", db_index=False)
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="activities", db_index=False)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="+", db_index=False)
     event_id = models.CharField(max_length=200)
     event_name = models.CharField(max_length=100)
     occurred_at = models.DateTimeField()
@@ -236,8 +236,19 @@ class Activity(models.Model):
     )
 
     class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.event_name} {self.event_id}"
+
+
+class Activity(ActivityFields):
+    """An event, stored once with what became of it. Its (brand, event id) is remembered for ever, here or archived."""
+
+    class Meta:
         verbose_name_plural = "activities"
         constraints = [
+            # Not archived either: activity_event_not_archived, by a trigger of the migration named `archive`.
             models.UniqueConstraint(
                 fields=["brand", "event_id"],
                 name="activity_event_once",
@@ -249,15 +260,11 @@ class Activity(models.Model):
             models.Index(fields=["customer", "-occurred_at"], name="activity_by_customer"),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.event_name} {self.event_id}"
 
-
-class ActivityOutcome(models.Model):
+class OutcomeFields(models.Model):
     """What one activity did in one participation: counted in a cycle, or why not."""
 
-    activity = models.ForeignKey(Activity, on_delete=models.PROTECT, related_name="outcomes", db_index=False)
-    participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="outcomes")
+    participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="+")
     run_number = models.PositiveSmallIntegerField(null=True, blank=True)
     cycle_number = models.PositiveSmallIntegerField(null=True, blank=True)
     reason = models.CharField(max_length=20, blank=True, choices=NotCounted.choices)
@@ -279,6 +286,16 @@ class ActivityOutcome(models.Model):
         db_index=False,
         help_text="The leave but for which he had been a member: undoing it counts the activity.",
     )
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.get_reason_display() if self.reason else f"+{self.delta}"
+
+
+class ActivityOutcome(OutcomeFields):
+    activity = models.ForeignKey(Activity, on_delete=models.PROTECT, related_name="outcomes", db_index=False)
 
     class Meta:
         constraints = [
@@ -309,8 +326,48 @@ class ActivityOutcome(models.Model):
             models.Index(fields=["left_by", "id"], name="outcome_left_by", condition=Q(left_by__isnull=False)),
         ]
 
-    def __str__(self) -> str:
-        return self.get_reason_display() if self.reason else f"+{self.delta}"
+
+# The archive: see operations/archiving.py. Its tables are partitioned, which Django cannot say: the migration named
+# `archive` makes them, with their indexes and the views.
+
+
+class ArchivedActivity(ActivityFields):
+    """An activity with which nothing can happen any more. Partitioned by a hash of the event id."""
+
+    class Meta:
+        default_permissions = ()
+
+
+class ArchivedOutcome(OutcomeFields):
+    """Of an archived activity. Partitioned by a hash of the activity's id."""
+
+    activity = models.ForeignKey(ArchivedActivity, on_delete=models.PROTECT, related_name="outcomes")
+
+    class Meta:
+        default_permissions = ()
+
+
+class EveryActivity(ActivityFields):
+    """Activities, archived or not: a view, for all who only read."""
+
+    class Meta:
+        managed = False
+        db_table = "enrollments_everyactivity"
+        default_permissions = ()
+        verbose_name = "activity"
+        verbose_name_plural = "activities"
+
+
+class EveryOutcome(OutcomeFields):
+    """What activities did, archived or not: a view, for all who only read."""
+
+    activity = models.ForeignKey(EveryActivity, on_delete=models.DO_NOTHING, related_name="outcomes")
+
+    class Meta:
+        managed = False
+        db_table = "enrollments_everyoutcome"
+        default_permissions = ()
+        verbose_name = "activity outcome"
 
 
 class Receipt(models.Model):

@@ -21,8 +21,9 @@ WITH stay AS (
            AS kind, activity.event_id AS unique_id, activity.event_name AS name, activity.occurred_at AS happened_at,
          activity.recorded_at, outcome.cycle_number, outcome.delta AS value,
          (SELECT max(stay.id) FROM stay WHERE stay.enrolled_at <= activity.occurred_at) AS stay_id, 1 AS step
-    FROM enrollments_activityoutcome outcome
-    JOIN enrollments_activity activity ON activity.id = outcome.activity_id
+    FROM enrollments_everyoutcome outcome
+    JOIN enrollments_everyactivity activity
+      ON activity.id = outcome.activity_id AND activity.customer_id = %(customer)s
    WHERE outcome.participation_id = %(participation)s AND outcome.reason = ''
   UNION ALL
   SELECT receipt.id * 2 + 1, 'ENROL', receipt.id::text, '', stay.enrolled_at, receipt.recorded_at, stay.first_cycle,
@@ -80,6 +81,7 @@ def tracked_events(
     """One page of the log as it stands at `at`, oldest first, and how long the log is. Two statements."""
     parameters = {
         "participation": participation.pk,
+        "customer": participation.customer_id,
         "group": participation.target.target_group_id,
         "cycle": cycle.number if cycle else None,
         "at": at,

@@ -5,8 +5,19 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Q
+from django.urls import reverse
+from django.utils.html import format_html
 
-from enrollments.models import Activity, ActivityOutcome, Participation, Progress, Run, Stay
+from enrollments.models import (
+    Activity,
+    ActivityOutcome,
+    EveryActivity,
+    EveryOutcome,
+    Participation,
+    Progress,
+    Run,
+    Stay,
+)
 from targets.admin.lists import SEARCH_HELP, CustomerSearch, ReadOnlyAdmin
 from targets.admin.typed_filters import TargetGroupFilter
 from targets.queries import all_brands
@@ -59,6 +70,7 @@ class ProgressAdmin(OfParticipation):
 
 @admin.register(Activity)
 class ActivityAdmin(ReadOnlyAdmin, CustomerSearch):
+    rows_of = EveryActivity
     list_display = (
         "event_id",
         "event_name",
@@ -80,6 +92,7 @@ class ActivityAdmin(ReadOnlyAdmin, CustomerSearch):
 
 @admin.register(ActivityOutcome)
 class ActivityOutcomeAdmin(OfParticipation):
+    rows_of = EveryOutcome
     list_display = (
         "activity",
         "enrolment",
@@ -92,3 +105,23 @@ class ActivityOutcomeAdmin(OfParticipation):
     )
     list_filter = ("reason", "participation__brand", ParticipationGroupFilter)
     list_select_related = ("activity", "participation__customer", "participation__target")
+    fields = (
+        "its_activity",
+        "participation",
+        "run_number",
+        "cycle_number",
+        "reason",
+        "delta",
+        "visit_on",
+        "value",
+        "achieved",
+        "grant_ids",
+        "left_by",
+    )
+    readonly_fields = ("its_activity",)
+
+    @admin.display(description="Activity")
+    def its_activity(self, row: EveryOutcome) -> str:
+        """With a link, which Django makes to the pages of the model of the row only."""
+        address = reverse("admin:enrollments_activity_change", args=[row.activity_id])
+        return format_html('<a href="{}">{}</a>', address, row.activity)

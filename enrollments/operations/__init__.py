@@ -1,4 +1,5 @@
 from enrollments.operations.activity import ActivityData, Recorded, record_activity
+from enrollments.operations.archiving import Moved, archive_activities, restore_activities
 from enrollments.operations.closing import Closed, CyclesNotClosed, Ended, close_cycles
 from enrollments.operations.closing_own import OwnClosed, close_own_cycles
 from enrollments.operations.editing import Edited, edit_programme, preview_edit, programme_state
@@ -21,10 +22,12 @@ __all__ = [
     "Ended",
     "Erasure",
     "LeftTogether",
+    "Moved",
     "Newcomer",
     "OwnClosed",
     "Recorded",
     "Undone",
+    "archive_activities",
     "cancel_leave",
     "change_reward",
     "close_cycles",
@@ -39,6 +42,7 @@ __all__ = [
     "promised",
     "record_activities",
     "record_activity",
+    "restore_activities",
     "set_group_active",
     "set_target_active",
     "undo_leave",

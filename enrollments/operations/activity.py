@@ -11,7 +11,7 @@ from django.db.models import Q
 
 from enrollments.enums import NotCounted
 from enrollments.locks import share_calendar
-from enrollments.models import Activity, ActivityOutcome, Participation
+from enrollments.models import Activity, ActivityFields, EveryActivity, EveryOutcome, OutcomeFields, Participation
 from enrollments.operations.counting import count_activity, see_who_is_active
 from targets.errors import CustomerNotFound, StaleInstant
 from targets.matching import matches
@@ -61,7 +61,7 @@ class Recorded:
     """
 
     event_id: str
-    outcomes: tuple[ActivityOutcome | Outcome, ...] = ()
+    outcomes: tuple[OutcomeFields | Outcome, ...] = ()
     not_counted: NotCounted | None = None
     is_duplicate: bool = False
 
@@ -116,25 +116,34 @@ def _store(brand: Brand, customer: Customer, activity: ActivityData, at: datetim
                 recorded_at=at,
             )
     except IntegrityError as error:
-        constraint = error.__cause__.diag.constraint_name  # type: ignore[union-attr]  # psycopg2's
-        if constraint == "activity_of_known_customer":
+        if _constraint(error) == "activity_of_known_customer":
             raise CustomerNotFound from None
-        if constraint != "activity_event_once":
+        if not is_known_event(error):
             raise
         return None
 
 
+def is_known_event(error: IntegrityError) -> bool:
+    """Whether it was raised because (brand, event id) is there, be it in the archive."""
+    return _constraint(error) in ("activity_event_once", "activity_event_not_archived")
+
+
+def _constraint(error: IntegrityError) -> str | None:
+    name: str | None = error.__cause__.diag.constraint_name  # type: ignore[union-attr]  # psycopg2's
+    return name
+
+
 def _repeated(brand: Brand, customer: Customer, activity: ActivityData) -> Recorded:
     """Answer the first outcome if the content is the same."""
-    first = Activity.objects.get(brand=brand, event_id=activity.event_id)
+    first = EveryActivity.objects.get(brand=brand, event_id=activity.event_id)
     if first.customer_id != customer.pk or not is_same(first, activity):
         return Recorded(activity.event_id, not_counted=NotCounted.EVENT_ID_CONFLICT)
-    outcomes = ActivityOutcome.objects.filter(activity=first).select_related("participation").order_by("participation")
+    outcomes = EveryOutcome.objects.filter(activity=first).select_related("participation").order_by("participation")
     first_reason = NotCounted(first.not_counted) if first.not_counted else None
     return Recorded(activity.event_id, tuple(outcomes), first_reason, is_duplicate=True)
 
 
-def is_same(first: Activity | ActivityData, activity: ActivityData) -> bool:
+def is_same(first: ActivityFields | ActivityData, activity: ActivityData) -> bool:
     """Whether an event that was sent again has the content that it had first."""
     return (
         first.event_name == activity.event_name

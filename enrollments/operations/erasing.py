@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from enrollments.enums import Source
 from enrollments.locks import lock_customer, lock_participations
-from enrollments.models import Activity, Participation, Receipt
+from enrollments.models import Activity, ArchivedActivity, EveryActivity, Participation, Receipt
 from enrollments.operations.leaving import unenroll
 from targets.errors import CycleNotFound, InvalidInput, NotEnrolled
 from targets.models import Customer
@@ -51,9 +51,9 @@ def erase_customer(
             return Erasure(customer, is_repeated=True)
         _refuse_reason_that_names(customer, reason)
         receipts = _unenroll_from_all(customer, lambda each: _leave(each, at, by, source, dry_run))
-        activities = Activity.objects.filter(customer=customer).exclude(attributes={})
         texts = Receipt.objects.filter(participation__customer=customer).exclude(reason="", request_id="")
         if dry_run:
+            activities = EveryActivity.objects.filter(customer=customer).exclude(attributes={})
             return Erasure(customer, receipts, activities.count(), texts.count())
 
         forget_answers(customer)  # while he has his number, by which they are found
@@ -71,7 +71,8 @@ def erase_customer(
             erased_digest=erased_digest(customer.brand_id, customer.customer_id),
         )
         customer.refresh_from_db()
-        erasure = Erasure(customer, receipts, activities.update(attributes={}), texts.update(reason="", request_id=""))
+        emptied = _empty_attributes(customer)
+        erasure = Erasure(customer, receipts, emptied, texts.update(reason="", request_id=""))
         _log_entries(customer).update(object_repr=str(customer))
         return erasure
 
@@ -98,6 +99,14 @@ def _leave(participation: Participation, at: datetime, by: str, source: Source, 
         )
     except (NotEnrolled, CycleNotFound):
         return None
+
+
+def _empty_attributes(customer: Customer) -> int:
+    """Of how many activities. The archive last: what is just being moved is waited for, and found there."""
+    return sum(
+        model._default_manager.filter(customer=customer).exclude(attributes={}).update(attributes={})
+        for model in (Activity, ArchivedActivity)
+    )
 
 
 def _refuse_reason_that_names(customer: Customer, reason: str) -> None:

@@ -1,7 +1,7 @@
 """The set-based twin of `record_activity`, for many activities in one call (domain.md 6)."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -9,15 +9,24 @@ from itertools import chain
 from typing import Any
 
 import simplejson
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q
 
 from enrollments.enums import NotCounted
 from enrollments.locks import share_calendar
 from enrollments.measuring import measure
-from enrollments.models import Activity, ActivityOutcome, Participation, Progress, Stay
+from enrollments.models import (
+    Activity,
+    ActivityOutcome,
+    ArchivedActivity,
+    EveryActivity,
+    EveryOutcome,
+    Participation,
+    Progress,
+    Stay,
+)
 from enrollments.operations import recording_statements as sql
-from enrollments.operations.activity import ActivityData, Outcome, Recorded, is_same
+from enrollments.operations.activity import ActivityData, Outcome, Recorded, is_known_event, is_same
 from enrollments.operations.counting import count_activity, left_by, see_who_is_active, why_not_counted
 from enrollments.operations.granting import judge
 from enrollments.operations.granting_together import Achievement, give
@@ -60,10 +69,14 @@ def record_activities(*, brand: Brand, activities: Sequence[ActivityData], at: d
     for each in activities:
         if each.customer_id in customers and each.event_id not in events:
             events[each.event_id] = _New(each, customers[each.customer_id])
-    with transaction.atomic():
-        _store(brand, list(events.values()), at)
-        _count(brand, [each for each in events.values() if each.pk], at)
-        stored_before = _stored_before(brand, [event_id for event_id, each in events.items() if not each.pk])
+    try:
+        stored_before = _record(brand, events, at)
+    except IntegrityError as error:
+        if not is_known_event(error):
+            raise
+        # Some were sent again after they had been archived, which is rare: nobody else looks for them beforehand.
+        archived = ArchivedActivity.objects.filter(brand=brand, event_id__in=list(events))
+        stored_before = _record(brand, events, at, set(archived.values_list("event_id", flat=True)))
     recorded, told = [], set()
     for each in activities:
         customer_id = customers.get(each.customer_id)
@@ -82,6 +95,18 @@ def record_activities(*, brand: Brand, activities: Sequence[ActivityData], at: d
         else:
             recorded.append(Recorded(each.event_id, not_counted=NotCounted.EVENT_ID_CONFLICT))
     return recorded
+
+
+def _record(
+    brand: Brand, events: dict[str, _New], at: datetime, archived: Collection[str] = ()
+) -> dict[str, tuple[EveryActivity, Recorded]]:
+    """Store and count what is new; what was said of the others. Raises `IntegrityError` if some that are not in
+    `archived` are: then nothing is recorded.
+    """
+    with transaction.atomic():
+        _store(brand, [each for event_id, each in events.items() if event_id not in archived], at)
+        _count(brand, [each for each in events.values() if each.pk], at)
+        return _stored_before(brand, [event_id for event_id, each in events.items() if not each.pk])
 
 
 def _store(brand: Brand, events: list[_New], at: datetime) -> None:
@@ -106,13 +131,13 @@ def _store(brand: Brand, events: list[_New], at: datetime) -> None:
         each.pk = numbers.get(each.activity.event_id, 0)
 
 
-def _stored_before(brand: Brand, event_ids: list[str]) -> dict[str, tuple[Activity, Recorded]]:
+def _stored_before(brand: Brand, event_ids: list[str]) -> dict[str, tuple[EveryActivity, Recorded]]:
     """The first delivery of each event, and what is said when it is sent again."""
     if not event_ids:
         return {}
-    activities = list(Activity.objects.filter(brand=brand, event_id__in=event_ids))
-    outcomes: dict[int, list[ActivityOutcome]] = defaultdict(list)
-    found = ActivityOutcome.objects.filter(activity__in=activities).select_related("participation")
+    activities = list(EveryActivity.objects.filter(brand=brand, event_id__in=event_ids))
+    outcomes: dict[int, list[EveryOutcome]] = defaultdict(list)
+    found = EveryOutcome.objects.filter(activity__in=activities).select_related("participation")
     for outcome in found.order_by("participation"):
         outcomes[outcome.activity_id].append(outcome)
     return {

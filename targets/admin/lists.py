@@ -70,6 +70,7 @@ class ConsoleAdmin(CarefulAdmin):
     """
 
     brand_path: str | None = "brand"
+    rows_of: type[Model] | None = None  # a model with the same fields of which the rows are, if it is another
     paginator = BoundedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -79,7 +80,10 @@ class ConsoleAdmin(CarefulAdmin):
     list_max_show_all = 0
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).filter(of_brands_of(request.user, self.brand_path))
+        found = super().get_queryset(request)
+        if self.rows_of is not None:
+            found = self.rows_of._default_manager.order_by(*self.get_ordering(request))
+        return found.filter(of_brands_of(request.user, self.brand_path))
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """What its filters ask, and nothing else: Django allows every column, also those that are shown nowhere.

@@ -279,7 +279,10 @@ def list_queries(model: type[Model], story: Story) -> Iterator[str]:
     """What can be asked of a list about somebody else's rows: searched, and filtered by each of its filters."""
     console = admin.site.get_model_admin(model)
     terms = [str(NUMBER), story.customer.email, story.customer.external_id, story.milestone.name, story.brand.name]
-    receipt, activity = story.open.receipts.earliest("pk"), story.customer.activities.earliest("pk")
+    receipt, activity = (
+        story.open.receipts.earliest("pk"),
+        Activity.objects.filter(customer=story.customer).earliest("pk"),
+    )
     for term in (*terms, f"%23{receipt.pk}", activity.event_id):
         yield f"q={term}"
     for each in getattr(console, "list_filter", ()):

@@ -7,7 +7,7 @@ from uuid import uuid4
 from django.db import connection
 
 from enrollments.enums import Effective
-from enrollments.models import Participation, Receipt
+from enrollments.models import Activity, Participation, Receipt
 from enrollments.operations import unenroll
 from rewards.models import Grant
 from targets.api.feeds import encode_cursor
@@ -100,7 +100,7 @@ def ids_of(target: Target, member: Participation, leaving: Participation) -> dic
         "newcomer_id": CustomerFactory(brand=brand, customer_id=810_000_001).customer_id,
         "period_id": cycle.pk,
         "period_name": cycle.ref_code,
-        "event_id": member.customer.activities.earliest("pk").event_id,
+        "event_id": Activity.objects.filter(customer=member.customer).earliest("pk").event_id,
         "receipt_cursor": encode_cursor(receipt),
         "now": brand.clock_at.isoformat(),
         "grant_cursor": encode_cursor(grant),

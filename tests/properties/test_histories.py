@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 )
 
 from enrollments.integrity import all_violations
+from enrollments.models import ArchivedOutcome
 from enrollments.operations import ActivityData
 from targets.models import Target
 from tests.properties.edited_world import EditedWorld
@@ -383,6 +384,7 @@ def test_random_histories_go_as_the_reference_says(database, part):
         play(each)
 
     assert list(all_violations()) == []
+    assert ArchivedOutcome.objects.exists()  # they went on after archiving
 
 
 @pytest.mark.timeout(900)
@@ -394,6 +396,7 @@ def test_random_histories_in_personal_calendars_go_as_the_reference_says(databas
         play(each, PersonalHistories)
 
     assert list(all_violations()) == []
+    assert ArchivedOutcome.objects.exists()  # likewise
 
 
 @pytest.mark.soak

@@ -9,9 +9,10 @@ from typing import Any, TypeVar
 
 from enrollments.enums import Effective, NotCounted, Source
 from enrollments.integrity import all_violations
-from enrollments.models import Activity, Participation, Receipt
+from enrollments.models import EveryActivity, Participation, Receipt
 from enrollments.operations import (
     ActivityData,
+    archive_activities,
     cancel_leave,
     close_cycles,
     close_own_cycles,
@@ -270,7 +271,7 @@ class World:
         """What nobody may read any more."""
         for receipt in Receipt.objects.filter(participation__customer=customer):
             self.written[receipt.pk] = without_texts(self.written[receipt.pk])
-        agree(Activity.objects.filter(customer=customer).exclude(attributes={}).exists(), False)
+        agree(EveryActivity.objects.filter(customer=customer).exclude(attributes={}).exists(), False)
 
     def _all(self, pairs: list[Pair], change: Callable[[Reference], Answer]) -> list[Answer]:
         """The same change of several references: of all, or, where one of them refuses, of none."""
@@ -359,9 +360,15 @@ class World:
         if at_most is None:
             agree([each.cycle.number for each in closing], [])
             self._close_personal_cycles()
+            self._archive()
         closing.close()
         agree(sorted(closed), due)
         self.check_all()
+
+    def _archive(self) -> None:
+        """What can no longer change. Nobody is told anything else afterwards."""
+        for _ in archive_activities(before=NOT_YET, brand=self.brand):
+            pass
 
     def _close_personal_cycles(self) -> None:
         """Everybody's own cycles, whose closing instants differ."""
