@@ -48,6 +48,19 @@ SELECT '', encode(sha256(('t' || n)::bytea), 'hex'), now() + interval '1 hour', 
   FROM generate_series(1, 10000) n;
 """
 
+# As many as are not: the same once more, of another time.
+ARCHIVED = """
+INSERT INTO enrollments_archivedactivity (id, brand_id, customer_id, event_id, event_name, occurred_at, amount,
+                                          quantity, attributes, recorded_at, not_counted)
+SELECT id + 1000000, brand_id, customer_id, 'archived ' || event_id, event_name, occurred_at, amount, quantity,
+       attributes, recorded_at, not_counted
+  FROM enrollments_activity;
+INSERT INTO enrollments_archivedoutcome (id, activity_id, participation_id, run_number, cycle_number, reason, delta,
+                                         value, achieved)
+SELECT id + 1000000, activity_id + 1000000, participation_id, run_number, cycle_number, reason, delta, value, achieved
+  FROM enrollments_activityoutcome;
+"""
+
 
 @dataclass(frozen=True)
 class Crowd:
@@ -77,6 +90,7 @@ def gather() -> Crowd:
         "batch_id": str(batch_id),
     }
     with connection.cursor() as cursor:
+        cursor.execute(ARCHIVED)
         cursor.execute("VACUUM (ANALYZE, PARALLEL 0)")
     wait_until_feeds_show(Receipt.objects.latest("transaction_id").transaction_id)
     return Crowd(large, credentials, ids, Story(large, milestone, member, leaving), small)

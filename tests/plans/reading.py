@@ -18,6 +18,7 @@ GROWING = (
     "django_session",
     "enrollments_activity",
     "enrollments_activityoutcome",
+    *(f"enrollments_archived{what}_{number:02}" for what in ("activity", "outcome") for number in range(8)),
     "enrollments_participation",
     "enrollments_progress",
     "enrollments_receipt",

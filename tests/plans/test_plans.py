@@ -14,14 +14,16 @@ import pytest
 import simplejson
 from django.contrib.auth.models import Permission
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from enrollments.operations import enroll, unenroll
+from enrollments.models import ArchivedActivity
+from enrollments.operations import ActivityData, enroll, unenroll
+from enrollments.recording import record_each
 from targets.admin import lists
-from targets.models import Target
+from targets.models import Brand, Target
 from tests import database
 from tests.config.token_scene import token_of
 from tests.conftest import SECRET, basic
@@ -45,7 +47,10 @@ MOST_SCANNED = 2 * MOST_COUNTED  # to count so many of a brand, those of others 
 # index on `changed_at` would cost every leave and activity the writing of all other indexes of its enrolment), and
 # lists of the admin narrowed to a programme, which are newest first by a number of their own.
 OF_A_PROGRAMME = re.compile(r"^targets_targetgroup_(active|edit|reward) |_changelist .*[?]group=")
+# To look for each enrolment in every partition of the archive costs more than to read on until enough are counted.
+READ_ON = re.compile(r"^enrollments_activityoutcome_changelist .*[?]group=")
 MOST_OF_A_PROGRAMME = 4 * SIZES.stays // SIZES.programmes
+MOST_READ_ON = 2 * MOST_COUNTED * SIZES.programmes
 # Users are made one by one, by superusers.
 FEW = "auth_user_changelist"
 
@@ -56,7 +61,7 @@ OWN_ROWS = ROWS | {
     ("activities", "post"): Row(
         lambda ids: [
             PURCHASE | {"eventId": each, "customerId": ids["customer_id"], "occurredAt": ids["now"]}
-            for each in ("new", "newer")
+            for each in ("new", "newer", f"archived {ids['event_id']}")
         ],
     ),
     ("receipts", "get"): Row(query=lambda ids: {"after": ids["receipt_cursor"], "limit": 20}),
@@ -86,7 +91,8 @@ def plans(request, db) -> Iterator[None]:
 def too_much(read: list[Read], *, what: str = "") -> list[Read]:
     """What is read by scans of growing tables, or by indexes but more than is shown or changed."""
     by_index = MOST_OF_A_PROGRAMME if OF_A_PROGRAMME.search(what) else MOST_READ
-    return [each for each in read if each.scanned > MOST_SCANNED or each.by_index > by_index]
+    scanned = MOST_READ_ON if READ_ON.search(what) else MOST_SCANNED
+    return [each for each in read if each.scanned > scanned or each.by_index > by_index]
 
 
 def told(read: list[Read]) -> str:
@@ -116,6 +122,47 @@ def test_every_call_reads_a_few_rows(call, crowd, plans):
         assert status == OWN_ROWS[call.key].status
         assert sum(each.rows for each in read) > 0  # it was counted: who calls, at least
         assert not too_much(read), told(too_much(read))
+
+
+LOOKUPS = """
+SELECT pg_index.indrelid::regclass::text, sum(pg_stat_get_xact_numscans(indexrelid))::int
+  FROM pg_index WHERE indrelid::regclass::text LIKE 'enrollments_archived%'
+ GROUP BY 1 HAVING sum(pg_stat_get_xact_numscans(indexrelid)) > 0
+"""
+
+
+@pytest.mark.parametrize("event_ids", [("new 1",), ("new 1", "new 2", "new 3")], ids=["alone", "together"])
+def test_new_event_costs_one_look_into_the_archive(event_ids, crowd, plans):
+    customer = crowd.story.customer
+    events = [ActivityData(each, "purchase", customer.customer_id, crowd.large.clock_at) for each in event_ids]
+
+    assert sum(looked_up(crowd.large, events).values()) == len(event_ids)
+
+
+def test_event_that_is_archived_is_found_in_one_partition_of_each_table(crowd, plans):
+    first = ArchivedActivity.objects.get(brand=crowd.large, event_id=f"archived {crowd.ids['event_id']}")
+    content = {each: getattr(first, each) for each in ("event_name", "occurred_at", "amount", "quantity", "attributes")}
+    event = ActivityData(first.event_id, customer_id=crowd.story.customer.customer_id, **content)
+
+    found = looked_up(crowd.large, [event])
+
+    where = [table for table in found if table.startswith("enrollments_archivedactivity_")]
+    assert sorted(found.values()) == [1, 2]  # what it did; that it is there, and what it was
+    assert [found[table] for table in where] == [2]
+
+
+def looked_up(brand: Brand, events: list[ActivityData]) -> dict[str, int]:
+    """How often each partition of the archive was looked into by an index; by others they are not read."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        record_each(brand, [replace(events[0], event_id="planned")])  # planning may look at the end of an index
+        cursor.execute(LOOKUPS)
+        before = dict(cursor.fetchall())
+        record_each(brand, events)
+        cursor.execute(LOOKUPS)
+        found = dict(cursor.fetchall())
+        transaction.set_rollback(True)
+    counts = {table: count - before.get(table, 0) for table, count in found.items()}
+    return {table: count for table, count in counts.items() if count}
 
 
 class Asked(NamedTuple):

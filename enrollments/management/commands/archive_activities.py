@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from enrollments.closing_job import Stop
 from enrollments.management.commands.check_integrity import find_brand
-from enrollments.management.commands.unenroll import INTERRUPTED
+from enrollments.management.outcome_report import INTERRUPTED
 from enrollments.models import Activity, ArchivedActivity
 from enrollments.operations import Moved, archive_activities, restore_activities
 from targets.management.commands.rotate_secret import duration
