@@ -334,6 +334,8 @@ class ActivityOutcome(OutcomeFields):
 class ArchivedActivity(ActivityFields):
     """An activity with which nothing can happen any more. Partitioned by a hash of the event id."""
 
+    id = models.BigIntegerField(primary_key=True)  # that it had
+
     class Meta:
         default_permissions = ()
 
@@ -341,6 +343,7 @@ class ArchivedActivity(ActivityFields):
 class ArchivedOutcome(OutcomeFields):
     """Of an archived activity. Partitioned by a hash of the activity's id."""
 
+    id = models.BigIntegerField(primary_key=True)
     activity = models.ForeignKey(ArchivedActivity, on_delete=models.PROTECT, related_name="outcomes")
 
     class Meta:

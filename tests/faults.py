@@ -10,7 +10,7 @@ from django.db import connection
 
 from enrollments.operations import leaving
 
-WRITES = ("INSERT", "UPDATE", "DELETE", leaving.STORE)
+WRITES = ("INSERT", "UPDATE", "DELETE", "WITH locked AS", "WITH gone AS", leaving.STORE)  # WITH: of archiving
 APPS = ("auth", "otp_totp", "otp_static", "targets", "rewards", "enrollments")
 
 Execute = Callable[..., Any]

@@ -99,6 +99,11 @@ CREATE TRIGGER check_event AFTER INSERT ON enrollments_activity REFERENCING NEW 
   FOR EACH STATEMENT EXECUTE FUNCTION check_event_not_archived();
 """
 DROP = """
+DO $$ BEGIN
+  IF EXISTS (SELECT FROM enrollments_archivedactivity) THEN
+    RAISE EXCEPTION 'There are archived activities: run archive_activities --restore first';
+  END IF;
+END $$;
 DROP TRIGGER check_event ON enrollments_activity;
 DROP FUNCTION check_event_not_archived();
 DROP VIEW enrollments_everyoutcome;
@@ -189,7 +194,7 @@ class Migration(migrations.Migration):
                 migrations.CreateModel(
                     name='ArchivedActivity',
                     fields=[
-                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('id', models.BigIntegerField(primary_key=True, serialize=False)),
                         ('event_id', models.CharField(max_length=200)),
                         ('event_name', models.CharField(max_length=100)),
                         ('occurred_at', models.DateTimeField()),
@@ -208,7 +213,7 @@ class Migration(migrations.Migration):
                 migrations.CreateModel(
                     name='ArchivedOutcome',
                     fields=[
-                        ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                        ('id', models.BigIntegerField(primary_key=True, serialize=False)),
                         ('run_number', models.PositiveSmallIntegerField(blank=True, null=True)),
                         ('cycle_number', models.PositiveSmallIntegerField(blank=True, null=True)),
                         ('reason', models.CharField(blank=True, choices=[('no_target', 'No target of the brand matches it'), ('no_cycle', 'No cycle contains the instant it occurred'), ('target_inactive', 'The target or its group is inactive'), ('not_enrolled', 'The customer is not a member of that cycle'), ('cycle_not_begun', 'The cycle has not begun'), ('cycle_closed', 'The cycle is closed'), ('in_future', 'It lies more than 5 minutes ahead'), ('while_away', 'It lies between a leave and the next enrolment'), ('before_enrolment', 'It lies before the enrolment'), ('no_number', 'The attribute to add up is missing or no number'), ('duplicate', 'The same event was sent before'), ('event_id_conflict', 'The event id was used for another content'), ('unknown_customer', 'The brand has no such customer')], max_length=20)),

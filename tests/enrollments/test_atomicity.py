@@ -12,6 +12,7 @@ from enrollments.enums import Effective, Source
 from enrollments.models import Participation
 from enrollments.operations import (
     ActivityData,
+    archive_activities,
     cancel_leave,
     change_reward,
     close_cycles,
@@ -19,6 +20,7 @@ from enrollments.operations import (
     enroll,
     erase_customer,
     record_activity,
+    restore_activities,
     unenroll,
     unenroll_together,
 )
@@ -118,6 +120,17 @@ def activity_that_counts_for_nothing() -> Act:
     return lambda: buy(customer, START + DAY)
 
 
+def activity_archived() -> Act:
+    target, _ = a_streak_with_one_cycle_achieved()
+    list(close_cycles(brand=target.brand, at=END))
+    return lambda: list(archive_activities(before=END))
+
+
+def activity_restored() -> Act:
+    activity_archived()()
+    return lambda: list(restore_activities())
+
+
 def target_group_created() -> Act:
     brand = BrandFactory()
     return lambda: create_target_group(brand=brand, data=a_streak_group(), at=START, by="test")
@@ -162,6 +175,8 @@ OPERATIONS = [
     activity_that_reaches_two_levels,
     activity_that_counts_in_two_targets,
     activity_that_counts_for_nothing,
+    activity_archived,
+    activity_restored,
     target_group_created,
     programme_defined,
     reward_changed,
@@ -194,7 +209,7 @@ def a_streak_group() -> GroupData:
     )
 
 
-BY_ONE_STATEMENT = (unenrolment, unenrolment_at_the_end_of_the_cycle)
+BY_ONE_STATEMENT = (unenrolment, unenrolment_at_the_end_of_the_cycle, activity_archived)
 
 
 @faults

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import simplejson
 from django.apps import apps
 from django.db import connection, transaction
+from django.db.models import AutoField
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
@@ -82,7 +83,8 @@ def tables_with_ids() -> list[str]:
     models = [
         model for label in ("targets", "rewards", "enrollments") for model in apps.get_app_config(label).get_models()
     ]
-    return sorted(model._meta.db_table for model in models if model._meta.pk.column == "id")
+    made = [model._meta for model in models if model._meta.managed and isinstance(model._meta.pk, AutoField)]
+    return sorted(meta.db_table for meta in made)
 
 
 def make_side(name: str, first_customer: int) -> Side:
