@@ -16,6 +16,7 @@ from enrollments.models import Progress, Stay
 from enrollments.operations import (
     CyclesNotClosed,
     activity,
+    archiving,
     closing,
     counting,
     enrolling,
@@ -191,6 +192,18 @@ def open_a_stay_whose_leave_was_scheduled(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(undoing, "_put_back", wrong)
 
 
+def archive_what_may_still_change(patch: pytest.MonkeyPatch) -> None:
+    condition = "AND outcome.cycle_number IS NOT NULL"
+    assert condition in archiving.FINAL
+    patch.setattr(archiving, "FINAL", archiving.FINAL.replace(condition, "AND false"))
+
+
+def say_something_else_of_what_is_archived(patch: pytest.MonkeyPatch) -> None:
+    moved = f"SELECT {archiving.TO_ARCHIVE} FROM outcomes"
+    assert moved in archiving.ARCHIVE
+    patch.setattr(archiving, "ARCHIVE", archiving.ARCHIVE.replace(moved, f"{moved} WHERE reason <> 'not_enrolled'"))
+
+
 def begin_own_calendars_early(patch: pytest.MonkeyPatch) -> None:
     own_boundary = calendars.own_boundary
     patch.setattr(calendars, "own_boundary", lambda *details: own_boundary(*details) - timedelta(hours=1))
@@ -219,8 +232,13 @@ WRONG = [
     forget_what_he_did_before_the_undoing,
     open_a_stay_whose_leave_was_scheduled,
 ]
-# It takes many histories: test_undoing.py has each as an example.
-WRONG_ONCE_IN_A_WHILE = [undo_into_a_closed_cycle, count_what_would_not_have_counted_then]
+# It takes many histories: test_undoing.py and test_archiving.py have each as an example.
+WRONG_ONCE_IN_A_WHILE = [
+    undo_into_a_closed_cycle,
+    count_what_would_not_have_counted_then,
+    archive_what_may_still_change,
+    say_something_else_of_what_is_archived,
+]
 WRONG_FOR_OWN_CALENDARS = [pay_whoever_reached_the_value, begin_own_calendars_early]
 
 
