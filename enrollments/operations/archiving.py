@@ -40,12 +40,12 @@ SELECT id FROM enrollments_archivedactivity
 # closed nothing counts in it, no balance is set in it, and no leave from it is undone (undoing._refuse_if_late).
 # Without a period it is final at once. Closing waits for everybody who writes in the period, so what is seen closed
 # here is closed for all. Where periods end when they are achieved none ever closes, and whether a day has counted is
-# looked for in all of them: there everything stays.
+# looked for in all of them: there everything stays. What is looked up for each is a subquery, so that it is by index.
 FINAL = """
 SELECT activity.id FROM enrollments_activity activity
  WHERE activity.id = ANY(%(ids)s)
-   AND NOT EXISTS (
-     SELECT FROM enrollments_activityoutcome outcome
+   AND (
+     SELECT outcome.id FROM enrollments_activityoutcome outcome
        JOIN enrollments_participation participation ON participation.id = outcome.participation_id
        JOIN targets_target target ON target.id = participation.target_id
        JOIN targets_targetgroup target_group ON target_group.id = target.target_group_id
@@ -55,7 +55,8 @@ SELECT activity.id FROM enrollments_activity activity
         AND NOT CASE target_group.evaluation_type
                 WHEN 'FIXED_CALENDAR_WINDOW' THEN cycle.paid_at IS NOT NULL
                 WHEN 'CYCLIC_WINDOW' THEN outcome.cycle_number <= participation.closed_through
-                ELSE false END)
+                ELSE false END
+      LIMIT 1) IS NULL
 """
 
 # Nobody is waited for: whom somebody else has locked - who erases the customer - the next run takes. The rows are those
@@ -76,7 +77,8 @@ INSERT INTO enrollments_archivedactivity ({OF_ACTIVITY}) SELECT {OF_ACTIVITY} FR
 # An erased customer has no new activity: his stay in the archive. He who erases comes first, as everywhere.
 NOT_ERASED = """
 SELECT id FROM targets_customer
- WHERE id IN (SELECT customer_id FROM enrollments_archivedactivity WHERE id = ANY(%(ids)s)) AND erased_at IS NULL
+ WHERE id = ANY(ARRAY(SELECT customer_id FROM enrollments_archivedactivity WHERE id = ANY(%(ids)s)))
+   AND erased_at IS NULL
  ORDER BY id FOR KEY SHARE SKIP LOCKED
 """
 RESTORE = f"""

@@ -19,6 +19,8 @@ from tests.factories import CustomerFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+SOME_ROUNDS = max(FEWER_ROUNDS // 3, 3)  # each hits the critical moment; together they are to take a few seconds
+
 MOVED = "SELECT 'moved'"  # all is done, and nothing committed
 BEFORE_STORING = 'INSERT INTO "enrollments_activity"'
 BEFORE_STORING_TOGETHER = "INSERT INTO enrollments_activity "
@@ -74,7 +76,7 @@ def test_event_sent_again_while_it_is_archived_is_a_duplicate(race: Race, delive
 
     with without_trigger("check_event", "enrollments_activity"):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(MOVED, stop), ahead=0)
-    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(MOVED, stop))
+    guarded = race.rounds(SOME_ROUNDS, one_round, stops=(MOVED, stop))
 
     assert {each[1:] for each in unguarded} == {("counted", 2, True)}
     assert {each[1:] for each in guarded} == {("duplicate", 1, False)}
@@ -93,7 +95,7 @@ def test_event_sent_again_while_it_comes_back_is_a_duplicate(race: Race) -> None
 
     with without_trigger("check_event", "enrollments_activity"):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=("", BEFORE_OUTCOME), ahead=1)
-    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(MOVED, BEFORE_STORING))
+    guarded = race.rounds(SOME_ROUNDS, one_round, stops=(MOVED, BEFORE_STORING))
 
     assert unguarded == {("counted", 2, True)}
     assert guarded == {("duplicate", 1, False)}
@@ -116,7 +118,7 @@ def test_erasing_empties_what_is_being_archived(race: Race) -> None:
     stops = (MOVED, BEFORE_EMPTYING_THE_ARCHIVE)
     with race.without(MOVING_LOCK):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=stops, ahead=1)
-    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=stops)
+    guarded = race.rounds(SOME_ROUNDS, one_round, stops=stops)
 
     assert unguarded == {(1, "erased", "{'name': 'Ann'}")}
     assert guarded == {(1, "erased", "{}"), (0, "erased", "{}")}
@@ -134,7 +136,7 @@ def test_two_jobs_at_once_move_each_activity_once(race: Race) -> None:
 
     with race.without(MOVING_LOCK):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(MOVED, MOVED), ahead=0)
-    guarded = race.rounds(FEWER_ROUNDS, one_round, stops=(MOVED, MOVED))
+    guarded = race.rounds(SOME_ROUNDS, one_round, stops=(MOVED, MOVED))
 
     assert unguarded == {(False, 1)}
     assert guarded == {(True, 1)}

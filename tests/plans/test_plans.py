@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -15,15 +16,22 @@ import simplejson
 from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.db import connection, transaction
-from django.db.models import Model
+from django.db.models import F, Model
 from django.test import Client
 from django.urls import reverse
 
 from enrollments.models import ArchivedActivity
-from enrollments.operations import ActivityData, enroll, unenroll
+from enrollments.operations import (
+    ActivityData,
+    archive_activities,
+    archiving,
+    enroll,
+    restore_activities,
+    unenroll,
+)
 from enrollments.recording import record_each
 from targets.admin import lists
-from targets.models import Brand, Target
+from targets.models import Brand, Cycle, Target
 from tests import database
 from tests.config.token_scene import token_of
 from tests.conftest import SECRET, basic
@@ -149,6 +157,19 @@ def test_event_that_is_archived_is_found_in_one_partition_of_each_table(crowd, p
     where = [table for table in found if table.startswith("enrollments_archivedactivity_")]
     assert sorted(found.values()) == [1, 2]  # what it did; that it is there, and what it was
     assert [found[table] for table in where] == [2]
+
+
+def test_archiving_reads_what_it_moves(crowd, monkeypatch):
+    monkeypatch.setattr(archiving, "READ_AT_ONCE", 100)
+    sweep()
+
+    with watched_and_undone() as read:
+        Cycle.objects.filter(closed_at=None).update(closed_at=F("closes_at"), paid_at=F("closes_at"))
+        moved = next(archive_activities(before=crowd.large.clock_at + timedelta(days=1), at_once=100, is_paced=False))
+        moved_back = next(restore_activities(at_once=100))
+
+    assert (moved.moved, moved_back.moved) == (100, 100)
+    assert not too_much(read), told(too_much(read))
 
 
 def looked_up(brand: Brand, events: list[ActivityData]) -> dict[str, int]:
