@@ -4,10 +4,11 @@ import json
 import re
 from datetime import timedelta
 from io import StringIO
+from itertools import islice
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
@@ -245,14 +246,19 @@ def test_command_tells_what_it_did(abc):
     ]
 
     assert told == [
-        "Activities to be archived: 6. Older ones that may still change: 1.\n",
-        "Activities archived: 0. Older ones that may still change: 0.\n",
-        "Activities archived: 0. Older ones that may still change: 0.\n",
-        "Activities archived: 6. Older ones that may still change: 1.\n",
-        "Activities archived: 0. Older ones that may still change: 1.\n",
-        "Activities restored: 6. Archived for good, of erased customers: 0.\n",
-        "Activities archived: 6. Older ones that may still change: 1.\n",
+        "Activities to be archived: 6. Older ones that stay: 1.\n",
+        "Activities archived: 0. Older ones that stay: 0.\n",
+        "Activities archived: 0. Older ones that stay: 0.\n",
+        "Activities archived: 6. Older ones that stay: 1.\n",
+        "Activities archived: 0. Older ones that stay: 1.\n",
+        "Activities restored: 6. Staying in the archive: 0.\n",
+        "Activities archived: 6. Older ones that stay: 1.\n",
     ]
+
+
+def test_nothing_is_restored_for_a_dry_run():
+    with pytest.raises(CommandError, match="--dry-run goes with --before"):
+        ran("--restore", "--dry-run")
 
 
 @pytest.mark.parametrize("when", ["yesterday", "2026-06-01T00:00:00", "5x", "999999d"])
@@ -277,4 +283,15 @@ def test_interrupted_command_goes_on_when_it_is_run_again(abc, monkeypatch):
 
     assert ended.value.returncode == 130
     assert lying() == [5, 4, 2, 2]
-    assert ran("--before", "0") == "Activities archived: 4. Older ones that may still change: 1.\n"
+    assert ran("--before", "0") == "Activities archived: 4. Older ones that stay: 1.\n"
+
+
+def test_command_says_so_when_the_database_fails(abc, monkeypatch):
+    def lost(**details):
+        yield from islice(archive_activities(**details, at_once=2, is_paced=False), 1)
+        raise OperationalError("server closed the connection")
+
+    monkeypatch.setattr(command, "archive_activities", lost)
+
+    with pytest.raises(CommandError, match=r"^Activities archived: 2\. .*server closed.* Run it again\.$"):
+        ran("--before", "0")

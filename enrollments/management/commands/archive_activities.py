@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
 from django.db.models import Max, Min
 from django.utils import timezone
 from rich.console import Console
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from enrollments.closing_job import Stop
 from enrollments.management.commands.check_integrity import find_brand
+from enrollments.management.commands.unenroll import UNUSABLE
 from enrollments.management.outcome_report import INTERRUPTED
 from enrollments.models import Activity, ArchivedActivity
 from enrollments.operations import Moved, archive_activities, restore_activities
@@ -23,7 +25,7 @@ class Command(BaseCommand):
     help = (
         "Move activities that can no longer change, because the periods in which they count have closed, into the "
         "archive. Everything is answered as before. Run it beside the service, as often as you like; interrupted, run "
-        "it again, also several at once. Exit code 0: done, 2: unusable arguments, 130: interrupted."
+        "it again, also several at once. Exit code 0: done, 1: run it again, 2: unusable arguments, 130: interrupted."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -42,20 +44,23 @@ class Command(BaseCommand):
         brand = find_brand(options["brand"]) if options["brand"] else None
         if options["restore"]:
             if options["dry_run"]:
-                raise CommandError("--dry-run goes with --before.", returncode=2)
+                raise CommandError("--dry-run goes with --before.", returncode=UNUSABLE)
             chunks = restore_activities(brand=brand)
             model: type[Activity | ArchivedActivity] = ArchivedActivity
-            moved, stayed = "Activities restored", "Archived for good, of erased customers"
+            moved, stayed = "Activities restored", "Staying in the archive"
         else:
             chunks = archive_activities(before=options["before"], brand=brand, dry_run=options["dry_run"])
-            model, stayed = Activity, "Older ones that may still change"
+            model, stayed = Activity, "Older ones that stay"
             moved = "Activities to be archived" if options["dry_run"] else "Activities archived"
         looked_at = count = 0
-        with Stop() as stop:
-            for chunk in with_progress(chunks, model):
-                looked_at, count = looked_at + chunk.looked_at, count + chunk.moved
-                if stop.is_asked:
-                    raise CommandError(f"Interrupted. {moved}: {count}. Run it again.", returncode=INTERRUPTED)
+        try:
+            with Stop() as stop:
+                for chunk in with_progress(chunks, model):
+                    looked_at, count = looked_at + chunk.looked_at, count + chunk.moved
+                    if stop.is_asked:
+                        raise CommandError(f"Interrupted. {moved}: {count}. Run it again.", returncode=INTERRUPTED)
+        except Error as error:
+            raise CommandError(f"{moved}: {count}. Then the database failed: {error}. Run it again.") from error
         self.stdout.write(f"{moved}: {count}. {stayed}: {looked_at - count}.")
 
 
