@@ -132,8 +132,8 @@ ADD = (
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('enrollments', '0018_undo'),
-        ('targets', '0027_caller_and_permission'),
+        ('enrollments', '0020_receipts_by_participation'),
+        ('targets', '0030_closed_cycles'),
     ]
 
     operations = [
