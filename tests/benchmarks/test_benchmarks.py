@@ -322,9 +322,11 @@ def markdown(rows):
 
 def environment():
     with connection.cursor() as cursor:
-        cursor.execute("SHOW server_version")
-        postgres = cursor.fetchone()[0].split()[0]
+        names = ("server_version", "shared_buffers", "synchronous_commit")
+        cursor.execute(f"SELECT {', '.join(f'current_setting({name!r})' for name in names)}")
+        version, buffers, waits = cursor.fetchone()
     yield (
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores ({platform.machine()}), "
-        f"Python {platform.python_version()}, Django {django.__version__}, PostgreSQL {postgres}."
+        f"Python {platform.python_version()}, Django {django.__version__}, PostgreSQL {version.split()[0]} "
+        f"(shared_buffers {buffers}, synchronous_commit {waits})."
     )
