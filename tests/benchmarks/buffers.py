@@ -28,7 +28,7 @@ INDEXES = """
 SELECT index.relname, heap.relname, method.amname
   FROM pg_index JOIN pg_class index ON index.oid = indexrelid JOIN pg_class heap ON heap.oid = indrelid
   JOIN pg_am method ON method.oid = index.relam
- WHERE index.relnamespace = 'public'::regnamespace AND method.amname IN ('btree', 'gist')
+ WHERE index.relnamespace = 'public'::regnamespace AND index.relkind = 'i' AND method.amname IN ('btree', 'gist')
 """
 
 

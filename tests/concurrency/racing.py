@@ -24,7 +24,7 @@ Seen = TypeVar("Seen", bound=Hashable)
 Act = Callable[[], object]
 
 # Of the races that domain.md 8 names, and of all others. `make soak` races longer.
-ROUNDS = int(os.environ.get("RACE_ROUNDS", "200"))
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "120"))
 FEWER_ROUNDS = max(ROUNDS // 4, 3)
 # With a guard taken away each round goes wrong in the same way: he who stops is ahead, the other overtakes him.
 UNGUARDED_ROUNDS = 3
