@@ -19,7 +19,7 @@ from targets.authorization import Authorization
 from targets.replica import REPLICA
 
 MOST_REMEMBERED = 1_000
-PROCESS_KEY = secrets.token_bytes(32)  # what is remembered is of no use to another process, nor to who reads its memory
+PROCESS_KEY = secrets.token_bytes(32)  # so that no credential is kept, only its digest
 
 
 class Recent(NamedTuple):
