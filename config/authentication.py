@@ -65,6 +65,7 @@ class BrandBasicScheme(OpenApiAuthenticationExtension):
 def find_owner(request: Request, encoded: str, permission: str, at: datetime) -> Authorization:
     """Whose credential it is. Raises `AuthenticationFailed`, `Throttled`."""
     username, password = decoded(encoded)
+    since = recent_callers.seconds()
     found = find_caller(username=username, permission=permission, at=at)
     if found is not None and not is_active(found.api_user):
         found = None
@@ -72,7 +73,7 @@ def find_owner(request: Request, encoded: str, permission: str, at: datetime) ->
         assert found is not None  # noqa: S101 - nobody has no secret
         former_until = found.api_user.former_until
         ends_at = former_until if former_until is not None and former_until > at else None
-        recent_callers.keep(request.META["HTTP_AUTHORIZATION"], found, ends_at=ends_at)
+        recent_callers.keep(request.META["HTTP_AUTHORIZATION"], found, ends_at=ends_at, since=since)
         return found
     network = network_of(client_address(request))
     if not has_right_password(found, username, password, network):

@@ -71,9 +71,10 @@ def sent_token(request: Request) -> str | None:
 
 def find_holder(token: str, permission: str, at: datetime) -> Authorization:
     """Whoever was given the token. Raises `AuthenticationFailed` where nobody was, or it has expired."""
+    since = recent_callers.seconds()
     checksum = hashlib.sha256(token.encode()).hexdigest()
     found = find_caller(token_checksum=checksum, permission=permission, at=at) if token else None
     if found is None or not is_active(found.api_user):
         raise AuthenticationFailed
-    recent_callers.keep(f"Bearer {token}", found, ends_at=found.ends_at)
+    recent_callers.keep(f"Bearer {token}", found, ends_at=found.ends_at, since=since)
     return found

@@ -45,6 +45,10 @@ class RecentCallers:
     def __len__(self) -> int:
         return len(self._recent)
 
+    def seconds(self) -> float:
+        """The time by `clock`, for `keep`."""
+        return self._clock()
+
     def find(self, credential: str, permission: str, request: Request, at: datetime) -> Authorization | None:
         """With objects of his own: nobody sees what another call has done with them."""
         if REPLICA in settings.DATABASES and request.method in SAFE_METHODS:
@@ -54,12 +58,14 @@ class RecentCallers:
             return None
         return recent.found.again() if recent.ends_at is None or at < recent.ends_at else None
 
-    def keep(self, credential: str, found: Authorization, *, ends_at: datetime | None) -> None:
-        """`ends_at`: when the credential ends by itself."""
+    def keep(self, credential: str, found: Authorization, *, ends_at: datetime | None, since: float) -> None:
+        """`ends_at`: when the credential ends by itself. `since`: `seconds` before he was looked up, since what was
+        taken from him meanwhile may not have been seen.
+        """
         if not settings.CALLER_SECONDS or found.api_user.brand.sandbox:
             return
         key = key_of(credential, found.permission)
-        recent = Recent(found, self._clock() + settings.CALLER_SECONDS, ends_at)
+        recent = Recent(found, since + settings.CALLER_SECONDS, ends_at)
         with self._lock:
             self._recent.pop(key, None)
             self._recent[key] = recent

@@ -112,6 +112,23 @@ def test_permission_taken_away_is_missed_after_five_seconds(client, clock):
     assert (within, client.get(RECEIPTS).status_code) == (200, 403)
 
 
+@pytest.mark.parametrize("module", ["config.authentication", "config.bearer"])
+def test_seconds_are_counted_from_before_the_look_up(till, client_of, clock, monkeypatch, module):
+    token = token_of(Credentials.of(till))
+    client = client_of("till", SECRET) if module == "config.authentication" else caller(token)
+
+    def slow(**names):
+        clock.now += 3
+        return find_caller(**names)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"{module}.find_caller", slow)
+        client.get(RECEIPTS)
+    clock.now += SECONDS - 3
+
+    assert looked_up(client) == 1
+
+
 def test_remembered_for_one_permission_he_is_asked_for_the_next(client):
     User.objects.get().groups.clear()
 
@@ -162,7 +179,7 @@ def test_sandbox_is_looked_up_with_every_call_for_its_clock(client_of):
 @pytest.mark.parametrize(("method", "is_known"), [("get", False), ("head", False), ("post", True), ("put", True)])
 def test_where_there_is_a_replica_reading_calls_look_him_up(till, monkeypatch, method, is_known):
     found = find_caller(username="till", permission="x.y", at=START)
-    recent_callers.keep("till's", found, ends_at=None)
+    recent_callers.keep("till's", found, ends_at=None, since=recent_callers.seconds())
     request = getattr(APIRequestFactory(), method)("/")
 
     with monkeypatch.context() as patch:
@@ -198,7 +215,7 @@ def test_of_too_many_the_first_is_forgotten(till):
     found = find_caller(username="till", permission="x.y", at=START)
 
     for credential in ("one", "two", "one", "three"):
-        callers.keep(credential, found, ends_at=None)
+        callers.keep(credential, found, ends_at=None, since=callers.seconds())
 
     known = [callers.find(each, "x.y", request, START) is not None for each in ("one", "two", "three")]
     assert (known, len(callers)) == ([True, False, True], 2)
