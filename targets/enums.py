@@ -84,10 +84,11 @@ class Source(models.TextChoices):
 
 
 class AuditAction(models.TextChoices):
-    """What was done to a user, a group, a brand or a credential."""
+    """What was done to a user, a group, a brand or a credential; or that a list was taken along."""
 
     ADDED = "ADDED", "Added"
     CHANGED = "CHANGED", "Changed"
     REMOVED = "REMOVED", "Removed"
     SIGNED_IN = "SIGNED_IN", "Signed in"
     SIGN_IN_FAILED = "SIGN_IN_FAILED", "Failed to sign in"
+    EXPORTED = "EXPORTED", "Exported"

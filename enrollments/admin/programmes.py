@@ -11,6 +11,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from enrollments.admin.figures import FiguresOfProgramme
 from enrollments.admin.reward_form import Places
 from enrollments.admin.rewarding import RewardingProgrammes
 from enrollments.enums import Source
@@ -25,7 +26,7 @@ admin.site.unregister(TargetGroup)
 
 
 @admin.register(TargetGroup)
-class ChangeableTargetGroupAdmin(RewardingProgrammes):
+class ChangeableTargetGroupAdmin(FiguresOfProgramme, RewardingProgrammes):
     change_form_template = "admin/enrollments/target_group.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -42,6 +43,7 @@ class ChangeableTargetGroupAdmin(RewardingProgrammes):
         obj: Any = None,
     ) -> HttpResponse:
         places = Places(obj)
+        context["may_see_figures"] = self.may_see_figures(request)
         context["may_edit"] = self.may(request, "targets.change_targetgroup")
         context["may_freeze"] = self.may(request, "targets.freeze_targetgroup")
         context["may_reward"] = self.may(request, "rewards.change_reward")

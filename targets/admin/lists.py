@@ -13,6 +13,7 @@ from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
+from targets.admin.exporting import ExportedList
 from targets.brand_limits import brands_of, of_brands_of
 from targets.queries import as_id, customers_known_as
 from targets.recent_writes import noted_in
@@ -62,7 +63,7 @@ class CarefulAdmin(admin.ModelAdmin):
         return super().history_view(request, object_id, extra_context)
 
 
-class ConsoleAdmin(CarefulAdmin):
+class ConsoleAdmin(ExportedList, CarefulAdmin):
     """A list that never counts, sorts or joins more than it shows. Nothing is ever deleted.
 
     `brand_path` leads from a row to its brand. Staff see and touch rows of their brands only: all pages take their rows

@@ -50,6 +50,12 @@ def record(action: AuditAction, about: Model, changes: Sequence[Change] = ()) ->
     )
 
 
+def record_export(name: str, *, rows: int, query: str) -> None:
+    """Write down that whoever is calling took a list along: how many rows of it, and which he had asked for."""
+    told = [Change("rows", after=str(rows)), Change("search and filters", after=query)]
+    _record_about(AuditAction.EXPORTED, current_caller(), kind="list", number="", name=name, told=told)
+
+
 def _record_about(
     action: AuditAction, caller: Caller, *, kind: str, number: str, name: str, told: Sequence[Change] = ()
 ) -> None:

@@ -25,6 +25,7 @@ from enrollments.models import (
     Stay,
 )
 from rewards.models import Grant, Reward
+from targets.admin.lists import ConsoleAdmin
 from targets.models import (
     ApiClient,
     ApiUser,
@@ -81,6 +82,7 @@ def seen_with(model: type[Model]) -> tuple[str, str]:
 
 
 VIEW_ENROLMENT, VIEW_CUSTOMER, VIEW_GROUP = seen_with(Participation), seen_with(Customer), seen_with(TargetGroup)
+SEE_FIGURES = (VIEW_GROUP, ("enrollments.view_participation",), ("rewards.view_grant",))
 UNENROL = ("enrollments.unenroll", "enrollments.bulk_unenroll")
 UNENROL_MANY = (("enrollments.bulk_unenroll",), VIEW_ENROLMENT)
 
@@ -153,6 +155,9 @@ def django_pages(model: type[Model], rows: Rows) -> Iterator[tuple[str, Page]]:
     yield f"{name}_add", Page(lambda story: reverse(f"admin:{name}_add"), adding, rows.add)
     yield f"{name}_change", Page(page_of("change"), seeing, rows.change)
     yield f"{name}_delete", Page(page_of("delete"), Request(rows.delete.needs), rows.delete)
+    if isinstance(admin.site.get_model_admin(model), ConsoleAdmin):
+        address = at(f"{name}_export")
+        yield f"{name}_export", Page(address, Request(Opens.TO_STAFF, 405), seeing)
     history = Request(rows.see, rows.history)
     yield f"{name}_history", Page(page_of("history"), history, history)
     to_change = Request(Opens.TO_STAFF, 302)  # to the page above, whatever the id
@@ -233,6 +238,10 @@ PAGES: dict[str, Page] = {
         at("targets_customer_erase", lambda story: story.customer.pk),
         (("targets.erase_customer",), VIEW_CUSTOMER),
         lambda story: {"reason": "Ticket 9"},
+    ),
+    "targets_targetgroup_figures": Page(programme_page("figures"), Request(SEE_FIGURES), Request(Opens.TO_STAFF, 405)),
+    "targets_targetgroup_figures_csv": Page(
+        programme_page("figures_csv"), Request(SEE_FIGURES), Request(Opens.TO_STAFF, 405)
     ),
     "targets_targetgroup_active": operation(
         programme_page("active"),

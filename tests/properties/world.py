@@ -33,6 +33,7 @@ from targets.models import Brand, Customer, Target
 from targets.operations import GroupData, LevelData, PeriodData, TargetData
 from targets.queries import find_customer, find_target
 from tests.factories import START
+from tests.properties.counting import check_figures
 from tests.properties.programme import CYCLIC, NOT_YET, Cycle
 from tests.properties.reference import Reference
 from tests.properties.strategies import ATTRIBUTE, Definition, Setting
@@ -431,6 +432,8 @@ class World:
     def check_invariants(self) -> None:
         """domain.md 9, over everything this history has written; its brand is its own."""
         agree(list(all_violations(self.brand)), [])
+        for target in {each.target.pk: each.target for each in self.pairs}.values():
+            check_figures(target, self.now)
 
     def check_receipts(self) -> None:
         """Every receipt reads as it did when it was written."""

@@ -1,0 +1,128 @@
+"""Figures of a target: who is counted where, and that customers add up to them."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from enrollments.figures import figures
+from enrollments.operations import close_cycles, enroll, undo_leave, unenroll
+from enrollments.queries import find_receipt
+from targets.enums import Allocation, TrackingType
+from targets.models import Cycle
+from tests.enrollments.admin_scene import ACT, NOW, buy, enrolled, programme
+from tests.factories import START, CustomerFactory
+
+pytestmark = pytest.mark.django_db
+
+LATER = START + timedelta(days=40)  # in c2
+
+
+def counted(target, at=NOW):
+    """Members, achieved, granted, owed and forfeited of each cycle."""
+    return [
+        (each.members, each.achieved, each.granted, each.owed, each.forfeited) for each in figures(target, at).cycles
+    ]
+
+
+def leave(participation, at=NOW):
+    return unenroll(customer=participation.customer, target=participation.target, at=at, **ACT)
+
+
+def test_immediate_rewards_are_given_and_never_owed():
+    target = programme(cycles=3)
+    enrolled(target)
+    enrolled(target, achieved=True)
+    leave(enrolled(target, achieved=True))
+
+    assert counted(target) == [(2, 1, 2, 0, 0), (2, 0, 0, 0, 0), (2, 0, 0, 0, 0)]
+
+
+def test_rewards_of_a_cycles_end_are_owed_until_it_has_paid():
+    target = programme(cycles=2, allocation=Allocation.PERIOD_END)
+    enrolled(target)
+    enrolled(target, achieved=True)
+    owed = counted(target)
+    worth = [each.owed_value for each in figures(target, NOW).cycles]
+
+    list(close_cycles(brand=target.brand, at=LATER))
+
+    assert owed == [(2, 1, 0, 1, 0), (2, 0, 0, 0, 0)]
+    assert worth == [Decimal(100), Decimal(0)]
+    assert counted(target, LATER) == [(2, 1, 1, 0, 0), (2, 0, 0, 0, 0)]
+
+
+def test_nothing_is_owed_where_nothing_was_promised():
+    target = programme(cycles=1, allocation=Allocation.PERIOD_END, rewarded=False)
+    enrolled(target, achieved=True)
+
+    found = figures(target, NOW)
+
+    assert [(each.achieved, each.owed, each.owed_value) for each in found.cycles] == [(1, 0, None)]
+
+
+def test_reward_forfeited_by_leaving_counts_until_he_is_back_or_it_is_taken_back():
+    target = programme(cycles=2, allocation=Allocation.PERIOD_END)
+    gone, back, undone = (enrolled(target, achieved=True) for _ in range(3))
+    receipts = [leave(each) for each in (gone, back, undone)]
+    all_left = counted(target)
+
+    enroll(customer=back.customer, target=target, at=NOW, **ACT)
+    undo_leave(receipt=find_receipt(target.brand, receipts[2].pk), at=NOW, **ACT)
+
+    assert all_left == [(0, 0, 0, 0, 3), (0, 0, 0, 0, 0)]
+    assert counted(target) == [(2, 2, 0, 2, 1), (2, 0, 0, 0, 0)]
+    (first, _) = figures(target, NOW).cycles
+    assert (first.achieved_share, first.forfeited_share) == (Decimal("100.0"), Decimal("33.3"))
+
+
+def test_shares_of_nobody_are_unknown():
+    target = programme(cycles=1)
+
+    (only,) = figures(target, NOW).cycles
+
+    assert (only.members, only.achieved_share, only.forfeited_share) == (0, None, None)
+
+
+def test_cycle_of_its_own_reward_owes_that():
+    target = programme(cycles=2, allocation=Allocation.PERIOD_END)
+    first = Cycle.objects.get(target_group=target.target_group_id, number=1)
+    target.rewards.create(name="Gala", kind="BADGE", cycle=first, created_at=START, is_from_start=True)
+    enrolled(target, achieved=True)
+
+    assert [each.reward.name for each in figures(target, NOW).cycles] == ["Gala", "100 points"]
+    assert [each.owed_value for each in figures(target, NOW).cycles] == [None, Decimal(0)]
+
+
+def test_levels_of_a_streak_say_how_often_they_were_given():
+    target = programme(cycles=4, tracking_type=TrackingType.STREAKS, levels=(1, 2))
+    long, short = enrolled(target, achieved=True), enrolled(target, achieved=True)
+    buy(target, long.customer, LATER)
+
+    found = figures(target, LATER)
+
+    assert [(each.level.target_count, each.granted) for each in found.levels] == [(1, 2), (2, 1)]
+    assert (found.granted, found.owed, found.forfeited) == (3, 0, 0)
+    assert short.pk != long.pk
+
+
+@pytest.mark.parametrize("customers", [1, 3])
+def test_statements_do_not_grow_with_customers_or_cycles(customers):
+    target = programme(cycles=4 * customers, allocation=Allocation.PERIOD_END)
+    for _ in range(customers):
+        enrolled(target, achieved=True)
+
+    with CaptureQueriesContext(connection) as queries:
+        figures(target, NOW)
+
+    assert len(queries) == 6
+
+
+def test_another_targets_customers_are_not_counted():
+    target = programme(cycles=1)
+    enrolled(programme(cycles=1, brand=target.brand), achieved=True)
+    CustomerFactory(brand=target.brand)
+
+    assert counted(target) == [(0, 0, 0, 0, 0)]

@@ -1,0 +1,77 @@
+"""The figures of a target, counted customer by customer: slow, and obviously right."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from enrollments.enums import ReceiptKind, Verdict
+from enrollments.figures import figures
+from enrollments.models import Participation, Progress, Receipt
+from rewards.models import Grant
+from rewards.queries import promised_reward
+from targets.enums import Allocation
+from targets.models import Target, TargetValue
+from tests.properties.words import agree
+
+Counts = tuple[int, int, int, int, int]
+
+
+def check_figures(target: Target, at: datetime) -> None:
+    """Members, achieved, granted, owed, forfeited; and how often each level was given."""
+    found = figures(target, at)
+    participations = list(Participation.objects.filter(target=target))
+    agree(
+        [(each.members, each.achieved, each.granted, each.owed, each.forfeited) for each in found.cycles],
+        [counted(participations, value, at) for value in values_of(target)],
+    )
+    agree(
+        [each.granted for each in found.levels],
+        [Grant.objects.filter(target=target, level=each.level).count() for each in found.levels],
+    )
+
+
+def values_of(target: Target) -> list[TargetValue]:
+    values = TargetValue.objects.filter(target=target).select_related("cycle", "target__target_group")
+    return list(values.order_by("cycle__number"))
+
+
+def counted(participations: Sequence[Participation], value: TargetValue, at: datetime) -> Counts:
+    members = achieved = granted = owed = forfeited = 0
+    for each in participations:
+        number = value.cycle.number
+        stay = next((stay for stay in each.stays.all() if stay.covers(number)), None)
+        grants = Grant.objects.filter(customer=each.customer_id, target=each.target_id, level=None)
+        is_granted = grants.filter(cycle_number=number).exists()
+        granted += is_granted
+        if stay is None:
+            forfeited += has_forfeited(each, number)
+            continue
+        members += 1
+        progress = Progress.objects.filter(participation=each, run_number=stay.run_number, cycle_number=number).first()
+        if progress is None or not has_achieved(progress, value):
+            continue
+        achieved += 1
+        owed += not is_granted and is_owed(each, value, at)
+    return members, achieved, granted, owed, forfeited
+
+
+def has_achieved(progress: Progress, value: TargetValue) -> bool:
+    if value.allocation == Allocation.IMMEDIATE:
+        return progress.achieved_at is not None
+    return progress.value >= value.value
+
+
+def is_owed(participation: Participation, value: TargetValue, at: datetime) -> bool:
+    """Whether the close of the cycle has yet to pay him."""
+    cycle = value.cycle
+    if value.allocation == Allocation.IMMEDIATE:
+        return False
+    if value.target.target_group.has_own_calendars:
+        has_paid = participation.closed_through >= cycle.number
+    else:
+        has_paid = cycle.paid_at is not None
+    return not has_paid and promised_reward(value.target, cycle.pk, cycle.closed_at or at) is not None
+
+
+def has_forfeited(participation: Participation, number: int) -> bool:
+    leaves = Receipt.objects.filter(participation=participation, kind=ReceiptKind.UNENROLLED, running_cycle=number)
+    return leaves.filter(running_verdict=Verdict.LEFT_REWARD_FORFEITED, undone_by=None).exists()
