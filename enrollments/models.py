@@ -373,6 +373,17 @@ class EveryOutcome(OutcomeFields):
         verbose_name = "activity outcome"
 
 
+class CountedTarget(models.Model):
+    """What there was to count of a large target, when it was last counted: enrollments/figures.py."""
+
+    target = models.OneToOneField(Target, primary_key=True, on_delete=models.PROTECT, related_name="+")
+    counted_at = models.DateTimeField()
+    counts = ExactJSONField()
+
+    class Meta:
+        default_permissions = ()  # whoever may see the figures sees it there
+
+
 class Receipt(models.Model):
     """The immutable account of one enrolment change.
 

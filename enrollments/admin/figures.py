@@ -98,31 +98,39 @@ class FiguresOfProgramme(ConsoleAdmin):
         return all(self.may(request, each) for each in NEEDED)
 
     def figures_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        group, targets, found = self.figures_asked_for(request, pk)
+        group, targets, target = self.target_asked_for(request, pk)
+        found = figures(target, brand_now(group.brand))
         request.current_app = self.admin_site.name  # as Django's own admin views do
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
-            "title": f"Figures of {found.target}",
+            "title": f"Figures of {target}",
+            "target": target,
             "group": group,
             "targets": targets[:MOST_TARGETS],
             "has_more_targets": len(targets) > MOST_TARGETS,
             "found": found,
             "zone": group.time_zone,
-            "bars": bars(found),
-            "bar_width": Bar.WIDTH,
-            "height": Bar.HEIGHT,
-            "width": len(found.cycles) * Bar.STEP,
-            "lines": [(each, state_of(each.cycle, found.at, group)) for each in found.cycles],
         }
+        if found is not None:
+            context |= {
+                "bars": bars(found),
+                "bar_width": Bar.WIDTH,
+                "height": Bar.HEIGHT,
+                "width": len(found.cycles) * Bar.STEP,
+                "lines": [(each, state_of(each.cycle, found.at, group)) for each in found.cycles],
+            }
         return TemplateResponse(request, "admin/enrollments/figures.html", context)
 
     def figures_csv_view(self, request: HttpRequest, pk: int) -> StreamingHttpResponse:
-        group, _, found = self.figures_asked_for(request, pk)
-        return csv_answer(f"figures-{group.pk}-{found.target.pk}.csv", rows_of(group, found))
+        group, _, target = self.target_asked_for(request, pk)
+        found = figures(target, brand_now(group.brand))
+        if found is None:
+            raise Http404
+        return csv_answer(f"figures-{group.pk}-{target.pk}.csv", rows_of(group, found))
 
-    def figures_asked_for(self, request: HttpRequest, pk: int) -> tuple[TargetGroup, list[Target], Figures]:
-        """Of the target named by `target`, or of the first. Raises `PermissionDenied`, `Http404`."""
+    def target_asked_for(self, request: HttpRequest, pk: int) -> tuple[TargetGroup, list[Target], Target]:
+        """All targets, and the one named by `target`, or the first. Raises `PermissionDenied`, `Http404`."""
         if not self.may_see_figures(request):
             raise PermissionDenied
         group = self.row_or_404(request, pk, "brand")
@@ -132,7 +140,7 @@ class FiguresOfProgramme(ConsoleAdmin):
         if target is None:
             raise Http404
         target.target_group, target.brand = group, group.brand
-        return group, targets, figures(target, brand_now(group.brand))
+        return group, targets, target
 
 
 def state_of(cycle: Cycle, at: datetime, group: TargetGroup) -> str:

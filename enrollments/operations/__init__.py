@@ -2,6 +2,7 @@ from enrollments.operations.activity import ActivityData, Recorded, record_activ
 from enrollments.operations.archiving import Moved, archive_activities, restore_activities
 from enrollments.operations.closing import Closed, CyclesNotClosed, Ended, close_cycles
 from enrollments.operations.closing_own import OwnClosed, close_own_cycles
+from enrollments.operations.counting_figures import count_figures
 from enrollments.operations.editing import Edited, edit_programme, preview_edit, programme_state
 from enrollments.operations.enrolling import enroll
 from enrollments.operations.enrolling_newcomers import Newcomer, enroll_newcomers
@@ -32,6 +33,7 @@ __all__ = [
     "change_reward",
     "close_cycles",
     "close_own_cycles",
+    "count_figures",
     "edit_programme",
     "enroll",
     "enroll_newcomers",

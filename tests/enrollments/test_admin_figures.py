@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from enrollments import figures as counting
 from enrollments.models import Participation, Receipt
 from enrollments.operations import close_cycles
 from targets.admin import exporting
@@ -50,6 +51,18 @@ def test_page_says_who_is_owed_what():
     assert f'href="{page_of(target, "figures.csv")}?target={target.pk}"' in page
 
 
+def test_page_says_what_to_do_where_a_large_target_was_not_counted_yet(monkeypatch):
+    monkeypatch.setattr(counting, "MOST_COUNTED_AT_ONCE", 0)
+    target = programme(cycles=1)
+    enrolled(target)
+    client = signed_in(staff(*SEE))
+
+    page, downloaded = client.get(page_of(target)), client.get(page_of(target, "figures.csv"))
+
+    assert "<code>manage.py count_figures</code>" in page.content.decode()
+    assert (page.status_code, downloaded.status_code) == (200, 404)
+
+
 def test_page_says_that_a_close_is_overdue():
     target = programme(cycles=2)
     target.brand.clock_at = target.target_group.cycles.get(number=1).ends_at
@@ -85,7 +98,7 @@ def test_one_target_of_several_is_shown_by_its_number():
     shown = [client.get(page_of(first), {"target": each}) for each in (second.pk, first.pk, first.pk + 99, "x")]
 
     assert [each.status_code for each in shown] == [200, 200, 404, 404]
-    assert [each.context["found"].target for each in shown[:2]] == [second, first]
+    assert [each.context["target"] for each in shown[:2]] == [second, first]
 
 
 @pytest.mark.parametrize("missing", SEE)
@@ -107,7 +120,7 @@ def test_page_asks_as_much_for_many_cycles(cycles):
     with CaptureQueriesContext(connection) as queries:
         client.get(page_of(target))
 
-    assert len(queries) == 13
+    assert len(queries) == 15
 
 
 def test_list_is_exported_as_it_is_searched():

@@ -1,14 +1,18 @@
 """Figures of a target: who is counted where, and that customers add up to them."""
 
+import io
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from enrollments import figures as counting
 from enrollments.figures import figures
-from enrollments.operations import close_cycles, enroll, undo_leave, unenroll
+from enrollments.models import CountedTarget
+from enrollments.operations import close_cycles, count_figures, enroll, undo_leave, unenroll
 from enrollments.queries import find_receipt
 from targets.enums import Allocation, TrackingType
 from targets.models import Cycle
@@ -117,7 +121,8 @@ def test_statements_do_not_grow_with_customers_or_cycles(customers):
     with CaptureQueriesContext(connection) as queries:
         figures(target, NOW)
 
-    assert len(queries) == 6
+    assert [each["sql"].split()[0] for each in queries].count("SELECT") == 4  # is it large, values, rewards, levels
+    assert len(queries) == 8
 
 
 def test_another_targets_customers_are_not_counted():
@@ -126,3 +131,49 @@ def test_another_targets_customers_are_not_counted():
     CustomerFactory(brand=target.brand)
 
     assert counted(target) == [(0, 0, 0, 0, 0)]
+
+
+def test_large_target_is_told_as_it_was_counted_last(monkeypatch):
+    monkeypatch.setattr(counting, "MOST_COUNTED_AT_ONCE", 1)
+    target = programme(cycles=1, allocation=Allocation.PERIOD_END)
+    enrolled(target, achieved=True)
+    of_one = figures(target, NOW)
+    enrolled(target)
+    not_counted = figures(target, NOW)
+
+    count_figures(target=target, at=NOW)
+    enrolled(target)
+    told = figures(target, LATER)
+
+    assert of_one.cycles[0].members == 1
+    assert not_counted is None
+    assert (told.at, told.cycles[0].members, told.owed) == (NOW, 2, 1)
+
+
+def test_command_counts_large_targets_of_the_brand_only(monkeypatch):
+    monkeypatch.setattr(counting, "MOST_COUNTED_AT_ONCE", 1)
+    ours, small, others = programme(cycles=1), programme(cycles=1), programme(cycles=1)
+    for target in (ours, ours, small, others, others):
+        enrolled(target)
+    output = io.StringIO()
+
+    call_command("count_figures", brand=ours.brand.name, stdout=output)
+
+    assert list(CountedTarget.objects.values_list("target_id", "counted_at")) == [(ours.pk, NOW)]
+    assert output.getvalue().splitlines() == [
+        f"{ours.brand}: {ours} ({ours.pk}) counted.",
+        "Targets counted: 1. Of all others the page counts while it is made.",
+    ]
+    call_command("count_figures", stdout=output)
+    assert set(CountedTarget.objects.values_list("target_id", flat=True)) == {ours.pk, others.pk}
+
+
+def test_command_says_how_far_it_came_when_the_database_fails(monkeypatch):
+    monkeypatch.setattr(counting, "MOST_COUNTED_AT_ONCE", 0)
+    enrolled(programme(cycles=1))
+    monkeypatch.setattr(counting, "COUNT", "SELECT 1 / 0")
+
+    with pytest.raises(CommandError, match=r"Targets counted: 0\. Then the database failed: .*Run it again\."):
+        call_command("count_figures")
+
+    assert not CountedTarget.objects.exists()

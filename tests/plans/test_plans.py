@@ -30,7 +30,7 @@ from enrollments.operations import (
     unenroll,
 )
 from enrollments.recording import record_each
-from targets.admin import lists
+from targets.admin import exporting, lists
 from targets.models import Brand, Cycle, Target
 from tests import database
 from tests.config.token_scene import token_of
@@ -54,7 +54,7 @@ MOST_SCANNED = 2 * MOST_COUNTED  # to count so many of a brand, those of others 
 # What may read as much as one programme has, by its index, but not more: what staff do to a programme now and then (an
 # index on `changed_at` would cost every leave and activity the writing of all other indexes of its enrolment), and
 # lists of the admin narrowed to a programme, which are newest first by a number of their own.
-OF_A_PROGRAMME = re.compile(r"^targets_targetgroup_(active|edit|reward) |_changelist .*[?]group=")
+OF_A_PROGRAMME = re.compile(r"^targets_targetgroup_(active|edit|reward|figures|figures_csv) |_changelist .*[?]group=")
 # To look for each enrolment in every partition of the archive costs more than to read on until enough are counted.
 READ_ON = re.compile(r"^enrollments_activityoutcome_changelist .*[?]group=")
 MOST_OF_A_PROGRAMME = 4 * SIZES.stays // SIZES.programmes
@@ -84,6 +84,7 @@ def crowd(module_db) -> Iterator[Crowd]:
         patch.setattr(database, "MOST_DELETED", -1)
         call_command("flush", verbosity=0, interactive=False)  # truncates: nothing is known of few rows that were there
         patch.setattr(lists, "MOST_COUNTED", MOST_COUNTED)
+        patch.setattr(exporting, "MOST_EXPORTED", MOST_COUNTED)
         yield gather()
 
 
@@ -246,7 +247,9 @@ def test_every_page_of_the_admin_reads_a_few_rows(crowd):
         what = f"{each.name} {each.address}"
         found += [f"{what}: {told([one])}" for one in too_much(read, what=what) if each.name != FEW]
 
-    assert [(each, got) for each, got in statuses if each.status != got] == []
+    unexpected = [(each, got) for each, got in statuses if each.status != got]
+    # Refused, as there are more rows than may be exported here.
+    assert [(each, got) for each, got in unexpected if not each.name.endswith("_export") or got != 302] == []
     assert not found, "\n\n".join(found)
 
 
