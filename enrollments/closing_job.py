@@ -1,6 +1,7 @@
 """The closing job over all brands: one pass, or pass after pass for as long as nobody stops it.
 
-Whoever goes on for ever also removes what has expired, so that nothing else has to be run by the clock.
+After each brand what has changed is counted for the dashboard. Whoever goes on for ever also removes what has expired,
+so that nothing else has to be run by the clock.
 """
 
 import os
@@ -19,7 +20,8 @@ from django.db import Error, connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from enrollments.operations import Closed, CyclesNotClosed, Ended, close_cycles, close_own_cycles
+from enrollments.operations import Closed, CyclesNotClosed, Ended, close_cycles, close_own_cycles, tally_changes
+from enrollments.operations.tallying import AT_ONCE
 from targets.clock import brand_now
 from targets.models import Brand
 from targets.operations import purge_answers, purge_tokens
@@ -176,6 +178,11 @@ class ClosingJob:
                 self.say(
                     f"{brand}: cycles of customers' own calendars closed: {own.cycles}, rewards given: {own.granted}"
                 )
+        except Error as error:
+            self._go_on(brand, tally, error)
+        try:
+            while tally_changes(brand=brand) == AT_ONCE and not is_to_stop():
+                pass
         except Error as error:
             self._go_on(brand, tally, error)
 

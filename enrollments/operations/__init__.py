@@ -12,6 +12,7 @@ from enrollments.operations.leaving import cancel_leave, unenroll
 from enrollments.operations.leaving_together import LeftTogether, unenroll_together
 from enrollments.operations.recording_together import record_activities
 from enrollments.operations.rewarding import change_reward, preview_reward, promised
+from enrollments.operations.tallying import tally_changes
 from enrollments.operations.undoing import Undone, undo_leave
 from enrollments.operations.undoing_together import undo_together
 
@@ -47,6 +48,7 @@ __all__ = [
     "restore_activities",
     "set_group_active",
     "set_target_active",
+    "tally_changes",
     "undo_leave",
     "undo_together",
     "unenroll",
