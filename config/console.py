@@ -1,5 +1,6 @@
 """The admin site: its name, its models in the order in which support needs them, and the second factor before all."""
 
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
@@ -13,36 +14,62 @@ from django.db.models import BigIntegerField, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Cast
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 
 from config import second_factor
 
-ORDER = [
-    "targets.Customer",
-    "targets.TargetGroup",
-    "targets.Target",
-    "targets.Cycle",
-    "targets.TargetValue",
-    "targets.StreakLevel",
-    "targets.Inactivity",
-    "targets.ProgrammeChange",
-    "targets.FormerCycle",
-    "targets.FormerValue",
-    "targets.Brand",
-    "targets.ApiUser",
-    "targets.ApiClient",
-    "targets.AuditEntry",
-    "enrollments.Participation",
-    "enrollments.Receipt",
-    "enrollments.Activity",
-    "enrollments.ActivityOutcome",
-    "enrollments.Stay",
-    "enrollments.Run",
-    "enrollments.Progress",
-    "rewards.Grant",
-    "rewards.Reward",
-]
+# The sidebar: what belongs together for people, whatever app it is of. The last names are put away until asked for.
+SECTIONS = {
+    "Support": ["targets.Customer", "enrollments.Participation", "enrollments.Receipt", "rewards.Grant"],
+    "Programmes": ["targets.TargetGroup", "targets.Target", "targets.Cycle", "targets.StreakLevel", "rewards.Reward"],
+    "Access": [
+        "targets.Brand",
+        "targets.ApiUser",
+        "targets.ApiClient",
+        "auth.User",
+        "auth.Group",
+        "targets.AuditEntry",
+    ],
+    "Details": [
+        "enrollments.Activity",
+        "enrollments.ActivityOutcome",
+        "enrollments.Stay",
+        "enrollments.Run",
+        "enrollments.Progress",
+        "targets.TargetValue",
+        "targets.Inactivity",
+        "targets.ProgrammeChange",
+        "targets.FormerCycle",
+        "targets.FormerValue",
+    ],
+}
+PUT_AWAY = ("Details",)
+ORDER = [label for labels in SECTIONS.values() for label in labels]
 PLACES = {label: place for place, label in enumerate(ORDER)}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A list in the sidebar."""
+
+    name: str
+    url: str
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class Section:
+    name: str
+    pages: list[Page]
+
+    @property
+    def is_put_away(self) -> bool:
+        return self.name in PUT_AWAY
+
+    @property
+    def is_current(self) -> bool:
+        return any(page.is_current for page in self.pages)
 
 
 class SignInForm(AdminAuthenticationForm):
@@ -56,7 +83,6 @@ class Console(AdminSite):
     site_title = "Milestreak"
     index_title = "Console"
     login_form = SignInForm
-    enable_nav_sidebar = False  # the room is for the tables
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         pages = [
@@ -76,6 +102,15 @@ class Console(AdminSite):
             return second_factor.detour(request) or view(request, *args, **kwargs)
 
         return super().admin_view(guarded, cacheable)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        context = super().each_context(request)
+        return context | {"sections": sections(context["available_apps"], request.path)}
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        from enrollments.admin.dashboard import context  # admin modules are registered with this very site
+
+        return super().index(request, context(request) | (extra_context or {}))
 
     def get_log_entries(self, request: HttpRequest) -> QuerySet[LogEntry]:
         """For “Recent actions”: what was done to rows that he may still see."""
@@ -102,3 +137,22 @@ class Console(AdminSite):
         return sorted(
             apps, key=lambda app: min(PLACES.get(each["model"]._meta.label, len(ORDER)) for each in app["models"])
         )
+
+
+def sections(apps: list[Any], path: str) -> list[Section]:
+    """What he may see of `apps`, those of `get_app_list`, as `SECTIONS` has it; `path`: of the page that is shown."""
+    models = {each["model"]._meta.label: each for app in apps for each in app["models"] if each["admin_url"]}
+    found = [
+        Section(
+            name,
+            [
+                Page(
+                    str(models[label]["name"]), models[label]["admin_url"], path.startswith(models[label]["admin_url"])
+                )
+                for label in labels
+                if label in models
+            ],
+        )
+        for name, labels in SECTIONS.items()
+    ]
+    return [section for section in found if section.pages]

@@ -55,6 +55,16 @@ class Row:
     reason: str
 
 
+COLUMNS = {
+    "ref_code": "Name",
+    "first_day": "First day",
+    "last_day": "Last day",
+    "late_days": "Late days",
+    "value": "Value",
+    "reward": "When the reward is given",
+}
+
+
 class EditForm(forms.Form):
     """Offers what may change at `at`. `as_edit` takes what was changed on the page, and nothing else."""
 
@@ -76,8 +86,10 @@ class EditForm(forms.Form):
             )
             for cycle in state.cycles:
                 self._offer_cycle(cycle)
+                self._say_where(f"cycle-{cycle.number}", cycle.ref_code)
             for index in range(1, NEW_ROWS + 1):
                 self._offer_new(index)
+                self._say_where(f"new-{index}", f"new cycle {index}")
 
     @property
     def seen(self) -> str:
@@ -125,6 +137,14 @@ class EditForm(forms.Form):
             self.fields[f"{prefix}-value-{target.pk}"] = ValueField(required=False)
             if not self.state.group.is_streak:
                 self.fields[f"{prefix}-reward-{target.pk}"] = AllocationField(required=False, initial=last.allocation)
+
+    def _say_where(self, prefix: str, row: str) -> None:
+        """For who does not see the table: each field of the row has a name of its own."""
+        targets = {str(target.pk): f", {target}" for target in self.state.targets}
+        for name, field in self.fields.items():
+            if name.startswith(f"{prefix}-"):
+                column, _, target_id = name.removeprefix(f"{prefix}-").partition("-")
+                field.widget.attrs["aria-label"] = f"{COLUMNS[column]}: {row}{targets.get(target_id, '')}"
 
     def clean(self) -> dict[str, Any]:
         """A day that is there is not taken away; a new cycle is given whole, or not at all."""

@@ -7,9 +7,10 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.safestring import SafeString
 
 from enrollments.admin.cancelling import Cancelling
-from enrollments.admin.states import state, with_last_stay
+from enrollments.admin.states import badge, with_last_stay
 from enrollments.admin.unenrolling import Unenrolling
 from enrollments.models import Participation, Receipt, Stay
 from enrollments.standing import Standing, standings
@@ -23,7 +24,7 @@ MOST_RECEIPTS = 100
 
 @admin.register(Participation)
 class ParticipationAdmin(Unenrolling, Cancelling, ReadOnlyAdmin, CustomerSearch):
-    list_display = ("customer", "target", "target_group", "state", "since", "brand")
+    list_display = ("customer", "state", "target", "target_group", "since", "brand")
     list_filter = ("brand", TargetGroupFilter)
     list_select_related = ("customer", "target__target_group", "brand")
     change_form_template = "admin/enrollments/enrolment.html"
@@ -36,8 +37,8 @@ class ParticipationAdmin(Unenrolling, Cancelling, ReadOnlyAdmin, CustomerSearch)
         return participation.target.target_group.name
 
     @admin.display(description="State")
-    def state(self, participation: Any) -> str:
-        return state(participation)
+    def state(self, participation: Any) -> SafeString:
+        return badge(participation)
 
     @admin.display(description="First enrolled")
     def since(self, participation: Participation) -> str:

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from enrollments.models import Participation, Stay
 from targets.clock import brand_now
@@ -37,6 +39,14 @@ def state(participation: Any) -> str:
         return "Enrolled" if participation.leaves_after is None else "Enrolled, leaves when his cycle ends"
     when = day(out_at, participation.target.target_group.time_zone)
     return f"Enrolled, leaves {when}" if out_at > brand_now(participation.brand) else f"Left {when}"
+
+
+def badge(participation: Any) -> SafeString:
+    """The same, coloured."""
+    out_at: datetime | None = participation.out_at
+    is_out = out_at is not None and out_at <= brand_now(participation.brand)
+    kind = "left" if is_out else "member" if participation.leaves_after is None else "scheduled"
+    return format_html('<span class="badge {}">{}</span>', kind, state(participation))
 
 
 def zoned(at: datetime, participation: Participation) -> str:

@@ -128,8 +128,8 @@ def test_colours_follow_the_choice_of_the_user_not_of_the_machine(support, schem
 
     support.goto("/admin/")
 
-    background = support.evaluate("getComputedStyle(document.querySelector('#header')).backgroundColor")
-    assert background == {"light": "rgb(11, 107, 79)", "dark": "rgb(18, 63, 50)"}[scheme]
+    background = support.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == {"light": "rgb(244, 246, 245)", "dark": "rgb(14, 20, 18)"}[scheme]
 
 
 @pytest.mark.parametrize("width", [1280, 390])
