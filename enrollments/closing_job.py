@@ -29,7 +29,7 @@ from targets.operations import purge_answers, purge_tokens
 FIRST_PAUSE = 1  # seconds before the database is tried again; doubled each time it fails
 LONGEST_PAUSE = 60
 PURGED_EVERY = 3600  # seconds
-BATCHES_AT_ONCE = 20  # of expired rows, a thousand each: closing comes first
+BATCHES_AT_ONCE = 20  # of expired rows, a thousand each, or of changes to count: closing comes first
 
 Say = Callable[[str], None]
 
@@ -181,8 +181,9 @@ class ClosingJob:
         except Error as error:
             self._go_on(brand, tally, error)
         try:
-            while tally_changes(brand=brand) == AT_ONCE and not is_to_stop():
-                pass
+            for _ in range(BATCHES_AT_ONCE):
+                if tally_changes(brand=brand) < AT_ONCE or is_to_stop():
+                    break
         except Error as error:
             self._go_on(brand, tally, error)
 

@@ -11,10 +11,12 @@ from targets.models import Brand
 
 AT_ONCE = 10_000
 
+# Each target is looked up: a join might read all enrolments.
 # `opened`: the open stays of the enrolment after the change less those before it. A customer whose leave is scheduled
 # has left, so that leaving at once instead counts no second time.
 CHANGES = """
-SELECT next.id, next.transaction_id, participation.target_id, next.kind, next.recorded_at,
+SELECT next.id, next.transaction_id, next.kind, next.recorded_at,
+       (SELECT target_id FROM enrollments_participation WHERE id = next.participation_id) AS target_id,
        (next.end_cycle IS NULL)::int
          - (next.end_cycle_before IS NULL AND next.kind NOT IN ('ENROLLED', 'REENROLLED'))::int AS opened,
        next.kind = 'UNENROLLED' AND next.running_verdict = 'left_reward_forfeited' AS forfeits
@@ -24,7 +26,6 @@ SELECT next.id, next.transaction_id, participation.target_id, next.kind, next.re
            AND (transaction_id > {transaction} OR id > {receipt}) AND {condition}
          ORDER BY transaction_id, id
          LIMIT %(at_once)s) next
-  JOIN enrollments_participation participation ON participation.id = next.participation_id
 """
 PER_DAY = """
 SELECT target_id, (recorded_at AT TIME ZONE %(zone)s)::date AS day,

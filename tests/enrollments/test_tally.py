@@ -5,11 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from enrollments import tally as reading
+from enrollments.closing_job import ClosingJob
 from enrollments.enums import Effective
 from enrollments.models import DailyChanges, Stay
 from enrollments.operations import cancel_leave, enroll, tally_changes, tallying, undo_leave, unenroll
 from enrollments.tally import Changes, tally
 from targets.enums import Allocation
+from targets.models import Brand
 from tests.enrollments.admin_scene import ACT, buy, programme
 from tests.factories import START, BrandFactory, CustomerFactory
 
@@ -67,6 +69,16 @@ def test_changes_are_counted_once_whether_on_the_spot_or_before(target, committe
     assert tally_changes(brand=target.brand) == 0
     assert sum(DailyChanges.objects.values_list("joined", flat=True)) == 8
     assert tally(target.brand, SECOND).by_day == {SECOND: expected[SECOND]}
+
+
+def test_closing_job_counts_after_it_has_closed(target, committed):
+    lived_through(target)
+    complaints = []
+
+    ClosingJob(lambda told: None, complaints.append).run_once(Brand.objects.filter(pk=target.brand_id))
+
+    assert complaints == []
+    assert DailyChanges.objects.get(target=target, day=SECOND).departed == 6
 
 
 def test_what_a_running_transaction_may_still_add_to_is_left_for_later(target):
