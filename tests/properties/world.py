@@ -7,9 +7,11 @@ from decimal import Decimal
 from itertools import count
 from typing import Any, TypeVar
 
+from django.db.models import Count
+
 from enrollments.enums import Effective, NotCounted, Source
 from enrollments.integrity import all_violations
-from enrollments.models import EveryActivity, Participation, Receipt
+from enrollments.models import EveryActivity, Participation, Receipt, Stay
 from enrollments.operations import (
     ActivityData,
     archive_activities,
@@ -26,6 +28,7 @@ from enrollments.operations import (
 )
 from enrollments.queries import find_receipt
 from enrollments.receipts import account, accounts
+from enrollments.tally import tally
 from rewards.enums import RewardKind
 from rewards.operations import RewardData, define_programme
 from targets.enums import Allocation, Entity, EvaluationType, FrequencyType, Kpi, TrackingType
@@ -434,6 +437,10 @@ class World:
         agree(list(all_violations(self.brand)), [])
         for target in {each.target.pk: each.target for each in self.pairs}.values():
             check_figures(target, self.now)
+        open_stays = Stay.objects.filter(participation__brand=self.brand, end_cycle=None)
+        of_each = dict(open_stays.values_list("participation__target").annotate(Count("pk")))
+        counted = tally(self.brand, self.now.date()).members
+        agree({target: members for target, members in counted.items() if members}, of_each)
 
     def check_receipts(self) -> None:
         """Every receipt reads as it did when it was written."""
