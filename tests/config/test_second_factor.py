@@ -301,12 +301,12 @@ def test_change_of_who_awaits_a_code_changes_nothing(device, client):
 def test_second_factor_costs_no_query_on_a_page(chief, django_assert_num_queries):
     client = signed_in(chief)
     client.get("/admin/")
-    with django_assert_num_queries(3):  # session, user, recent actions
+    with django_assert_num_queries(4):  # session, user, brands of the dashboard, recent actions
         client.get("/admin/")
     client = passed(chief)
     client.get("/admin/")
 
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         client.get("/admin/")
 
 
