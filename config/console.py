@@ -140,8 +140,12 @@ class Console(AdminSite):
 
 
 def sections(apps: list[Any], path: str) -> list[Section]:
-    """What he may see of `apps`, those of `get_app_list`, as `SECTIONS` has it; `path`: of the page that is shown."""
+    """What he may see of `apps`, those of `get_app_list`, as `SECTIONS` has it, and the rest at the end.
+
+    `path`: of the page that is shown.
+    """
     models = {each["model"]._meta.label: each for app in apps for each in app["models"] if each["admin_url"]}
+    rest = [label for label in models if label not in PLACES]
     found = [
         Section(
             name,
@@ -149,7 +153,7 @@ def sections(apps: list[Any], path: str) -> list[Section]:
                 Page(
                     str(models[label]["name"]), models[label]["admin_url"], path.startswith(models[label]["admin_url"])
                 )
-                for label in labels
+                for label in [*labels, *(rest if name in PUT_AWAY else [])]
                 if label in models
             ],
         )

@@ -36,17 +36,19 @@ def test_index_bears_our_name_and_lists_customers_first(chief):
         "TargetGroup",
         "Target",
         "Cycle",
-        "TargetValue",
         "StreakLevel",
-        "Inactivity",
-        "ProgrammeChange",
-        "FormerCycle",
-        "FormerValue",
         "Brand",
         "ApiUser",
         "ApiClient",
         "AuditEntry",
+        "TargetValue",
+        "Inactivity",
+        "ProgrammeChange",
+        "FormerCycle",
+        "FormerValue",
     ]
+    listed = {page.url for section in response.context["sections"] for page in section.pages}
+    assert listed == {model["admin_url"] for app in apps for model in app["models"]}
 
 
 def test_customer_is_found_exactly_in_every_brand(chief):
