@@ -8,11 +8,14 @@ from django.db.models.functions import Lower
 
 from targets.errors import CustomerNotFound, TargetGroupNotFound, TargetNotFound
 from targets.models import Brand, Customer, Inactivity, Target, TargetGroup
+from targets.models.customer import BARE_MOBILE
 from targets.pseudonyms import erased_digest
 from targets.rows import Row
 
 LARGEST_ID = 2**63 - 1
 MOST_NAMESAKES = 1_000  # customers with the same external id or address
+PHONE = re.compile(r"[0-9\s+()./-]+")
+BESIDE_DIGITS = re.compile(r"^[^0-9]*00|[^0-9]")  # as `BARE_MOBILE` has it
 PSEUDONYM = re.compile(r"erased ([0-9]+)", re.IGNORECASE)
 
 
@@ -156,7 +159,8 @@ def erased_on(customer_id: int | None, erased_at: datetime | None) -> str:
 
 
 def customers_known_as(text: str, brands: Sequence[int] | None = None) -> list[int]:
-    """Keys of the customers with exactly this number, external id, e-mail address or pseudonym, in these brands or all.
+    """Keys of the customers with exactly this number, external id, e-mail address, phone or pseudonym, in these brands
+    or all.
 
     Every index on customers begins with the brand, so the brands are named: few, and each is one look-up. Keys, not
     a queryset: with them at hand a larger query has no choice but to look them up.
@@ -166,16 +170,24 @@ def customers_known_as(text: str, brands: Sequence[int] | None = None) -> list[i
 
 def look_ups_of(text: str, brands: Sequence[int] | None = None) -> QuerySet[Customer]:
     """One look-up for each index: of an OR the planner would take the brands out and read all their customers."""
-    customers = Customer.objects.filter(brand__in=all_brands() if brands is None else brands)
-    look_ups = [customers.filter(external_id=text).exclude(external_id="")]
-    if "@" in text:
-        look_ups.append(customers.alias(address=Lower("email")).filter(address=Lower(Value(text))).exclude(email=""))
-    if (number := as_id(text)) is not None:
-        look_ups.append(customers.filter(customer_id=number))
-    if found := PSEUDONYM.fullmatch(text):
-        look_ups.append(customers.filter(pk=as_id(found[1]) or 0, erased_at__isnull=False))
-    first, *others = look_ups
+    first, *others = exact_look_ups(text, brands).values()
     return first.union(*others)
+
+
+def exact_look_ups(text: str, brands: Sequence[int] | None = None) -> dict[str, QuerySet[Customer]]:
+    """By what somebody may be known just as `text` says, and who is: each by one index."""
+    customers = Customer.objects.filter(brand__in=all_brands() if brands is None else brands)
+    found = {"external id": customers.filter(external_id=text).exclude(external_id="")}
+    if "@" in text:
+        address = customers.alias(address=Lower("email")).filter(address=Lower(Value(text)))
+        found["e-mail address"] = address.exclude(email="")
+    if (number := as_id(text)) is not None:
+        found["customer id"] = customers.filter(customer_id=number)
+    if PHONE.fullmatch(text) and (bare := BESIDE_DIGITS.sub("", text)):
+        found["phone"] = customers.alias(bare=BARE_MOBILE).filter(bare=bare).exclude(mobile="")
+    if pseudonym := PSEUDONYM.fullmatch(text):
+        found["pseudonym"] = customers.filter(pk=as_id(pseudonym[1]) or 0, erased_at__isnull=False)
+    return found
 
 
 def all_brands() -> list[int]:

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.db import connection
 from django.http import HttpRequest
 
-from targets.admin.lists import CustomerSearch
+from targets.admin.finding import Finding
 from targets.models import Customer
 from targets.queries import erased_on, find_erased
 
@@ -30,7 +30,7 @@ class CustomerForm(forms.ModelForm):
 
 
 @admin.register(Customer)
-class CustomerAdmin(CustomerSearch):
+class CustomerAdmin(Finding):
     form = CustomerForm
     customer_path = "pk"
     list_display = ("number", "first_name", "last_name", "email", "external_id", "brand", "created_at")

@@ -21,7 +21,7 @@ from targets.replica import read_behind
 
 MOST_COUNTED = 10_000
 
-SEARCH_HELP = "A customer's number, external id or e-mail address, exactly."
+SEARCH_HELP = "A customer's number, external id, e-mail address or phone, exactly."
 
 
 class BoundedPaginator(Paginator):
@@ -110,6 +110,10 @@ class ConsoleAdmin(ExportedList, CarefulAdmin):
     def may(self, request: HttpRequest, permission: str) -> bool:
         """Whether he may do what the permission lets him, to what he may see."""
         return request.user.has_perm(permission) and self.has_view_permission(request)
+
+    def refuse_unless_may_view(self, request: HttpRequest) -> None:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
 
     def refuse_unless_may(self, request: HttpRequest, permission: str) -> None:
         if not self.may(request, permission):

@@ -1,8 +1,15 @@
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Lower
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Collate, Concat, Lower
 
 from targets.models.brand import Brand
+
+# Indexes and look-ups have to say the same, so it is said once. A number without what people write between its digits,
+# and without the + or 00 before the code of a country.
+BARE_MOBILE = Func(F("mobile"), Value(r"^[^0-9]*00|[^0-9]"), Value(""), Value("g"), function="regexp_replace")
+# Compared byte by byte, so that what begins with a text is one range of the index, in its order.
+FULL_NAME = Collate(Lower(Concat("first_name", Value(" "), "last_name")), "C")
+NAME_REVERSED = Collate(Lower(Concat("last_name", Value(" "), "first_name")), "C")
 
 
 class Customer(models.Model):
@@ -65,6 +72,10 @@ class Customer(models.Model):
             # Admin: search by external id and by e-mail, exactly, ignoring case of the address.
             models.Index("brand", "external_id", name="customer_by_external_id", condition=~Q(external_id="")),
             models.Index("brand", Lower("email"), name="customer_by_email", condition=~Q(email="")),
+            # Admin: search by phone, however it is written, and by how a name begins, from its either end.
+            models.Index("brand", BARE_MOBILE, name="customer_by_mobile", condition=~Q(mobile="")),
+            models.Index("brand", FULL_NAME, name="customer_by_name", condition=~Q(first_name="")),
+            models.Index("brand", NAME_REVERSED, name="customer_by_last_name", condition=~Q(last_name="")),
         ]
 
     def __str__(self) -> str:

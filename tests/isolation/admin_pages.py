@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
@@ -177,6 +178,10 @@ def operation(address: Callable[[Story], str], needs: Needs, data: Callable[[Sto
     return Page(address, Request(needs), Request(needs, 302, True, data))
 
 
+def finding(name: str) -> Callable[[Story], str]:
+    return lambda story: f"{reverse('admin:targets_customer_find')}?{urlencode({'q': getattr(story.customer, name)})}"
+
+
 def programme_page(name: str) -> Callable[[Story], str]:
     return at(f"targets_targetgroup_{name}", lambda story: story.milestone.target_group_id)
 
@@ -234,6 +239,11 @@ PAGES: dict[str, Page] = {
         (("enrollments.undo_unenrolment",), seen_with(Receipt)),
         lambda story: {"reason": "By mistake", "shown": "LEAVE_CANCELLED.0.0"},
     ),
+    "targets_customer_find": Page(
+        finding("customer_id"),
+        Request((VIEW_CUSTOMER,), 302),
+        Request(Opens.TO_STAFF, 405),
+    ),
     "targets_customer_erase": operation(
         at("targets_customer_erase", lambda story: story.customer.pk),
         (("targets.erase_customer",), VIEW_CUSTOMER),
@@ -261,6 +271,14 @@ PAGES: dict[str, Page] = {
 }
 # The same addresses asked for otherwise: more that a permission opens, and more that another brand's ids may reach.
 VARIANTS: dict[str, Page] = {
+    **{
+        f"find by {name}": Page(
+            finding(name),
+            Request((VIEW_CUSTOMER,), 200 if name == "first_name" else 302),
+            Request(Opens.TO_STAFF, 405),
+        )
+        for name in ("external_id", "email", "mobile", "first_name")
+    },
     "unenrol two": Page(
         lambda story: f"{reverse('admin:enrollments_participation_unenroll')}?id={story.open.pk}&id={story.leaving.pk}",
         Request(UNENROL_MANY),

@@ -91,9 +91,10 @@ def story_of(word: str) -> Story:
     brand = BrandFactory(name=f"{word} brand", sandbox=True, clock_at=NOW)
     milestone = programme(brand=brand, name=f"{word} milestone")
     streak = programme(brand=brand, tracking_type=TrackingType.STREAKS, levels=(1,), name=f"{word} streak")
-    known = {"first_name": word, "email": f"{word}@example.org", "external_id": f"{word}-1"}
+    known = {"first_name": word, "email": f"{word}@example.org", "external_id": f"{word}-1", "mobile": f"+49 {NUMBER}"}
     open_ = enrolled(milestone, achieved=True, customer_id=NUMBER, **known)
-    leaving, left, _ = enrolled(milestone), enrolled(milestone, achieved=True), enrolled(streak, achieved=True)
+    leaving, left = enrolled(milestone), enrolled(milestone, achieved=True, first_name=word)
+    enrolled(streak, achieved=True)
     unenroll(customer=left.customer, target=milestone, at=NOW, reason=word, **ACT)
     unenroll(customer=leaving.customer, target=milestone, at=NOW, effective="endOfCycle", reason=word, **ACT)
     with_history(milestone, streak, at=NOW)

@@ -48,6 +48,8 @@ SELECT '', encode(sha256(('t' || n)::bytea), 'hex'), now() + interval '1 hour', 
   FROM generate_series(1, 10000) n;
 """
 
+KNOWN_BY_PHONE = "UPDATE targets_customer SET mobile = '+49 30 ' || customer_id WHERE mobile = ''"
+
 # As many as are not: the same once more, of another time.
 ARCHIVED = """
 INSERT INTO enrollments_archivedactivity (id, brand_id, customer_id, event_id, event_name, occurred_at, amount,
@@ -79,6 +81,7 @@ def gather() -> Crowd:
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM oauth2_provider_application WHERE client_id = %s", [credentials.client_id])
         cursor.execute(CALLERS.format(brand=large.pk, client=cursor.fetchone()[0]))
+        cursor.execute(KNOWN_BY_PHONE)
     small = story_of("Quito")
     member, leaving, left = (participation_of(milestone, 3 + n * SIZES.programmes) for n in range(3))
     unenroll(customer=leaving.customer, target=milestone, at=large.clock_at, effective=Effective.END_OF_CYCLE, **ACT)
