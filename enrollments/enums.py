@@ -74,6 +74,19 @@ class LevelVerdict(models.TextChoices):
     NOT_REACHED = "not_reached", "Not reached"
 
 
+class CycleStatus(models.TextChoices):
+    """What a cycle is to a customer now, at a glance."""
+
+    ACHIEVED = "achieved", "Achieved"
+    REACHED = "reached", "Reached"
+    NOT_ACHIEVED = "not_achieved", "Not achieved"
+    RUNNING = "running", "Running"
+    TO_COME = "to_come", "To come"
+    FORFEITED = "forfeited", "Reward forfeited"
+    LEFT = "left", "Left"
+    NOT_MEMBER = "not_member", "Not a member"
+
+
 class NotCounted(models.TextChoices):
     """Why an activity did not count (domain.md 6)."""
 

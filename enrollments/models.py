@@ -324,6 +324,8 @@ class ActivityOutcome(OutcomeFields):
             ),
             # Undoing an unenrolment: what is to be counted then.
             models.Index(fields=["left_by", "id"], name="outcome_left_by", condition=Q(left_by__isnull=False)),
+            # Admin: the newest activities that did not count in an enrolment. Most do, and are not in it.
+            models.Index(fields=["participation", "-id"], name="outcome_not_counted", condition=~Q(reason="")),
         ]
 
 

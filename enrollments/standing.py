@@ -60,7 +60,8 @@ class LevelStanding:
 class Standing:
     """A participation as it stands. `leaves_at_end_of` is the cycle after which a scheduled leave takes effect.
 
-    `left_at` and `reasons` say for each stay, by its id, from when on he is out and why.
+    `left_at` says for each stay, by its id, from when on he is out, and `leaves` has the receipt of that leave.
+    `broken_by` is the last cycle that broke the streak.
     """
 
     participation: Participation
@@ -68,8 +69,9 @@ class Standing:
     leaves_at_end_of: Cycle | None
     stays: list[Stay]
     left_at: dict[int, datetime | None]
-    reasons: dict[int, str]
+    leaves: dict[int, Receipt]
     streak_count: int
+    broken_by: Cycle | None
     cycles: list[CycleStanding]
     levels: list[LevelStanding]
     grants: list[Grant]
@@ -128,17 +130,18 @@ class _Loader:
         progress = {(each.run_number, each.cycle_number): each for each in self.progress[participation.pk]}
         by_cycle = {grant.cycle_number: grant for grant in grants if grant.level_id is None}
         lines = [self._cycle(participation, cycle, stays, progress, by_cycle.get(cycle.number)) for cycle in cycles]
-        streak_count, levels = self._streak(participation, cycles, stays, progress, grants)
+        streak_count, broken_by, levels = self._streak(participation, cycles, stays, progress, grants)
         return Standing(
             participation=participation,
             is_enrolled=is_enrolled,
             leaves_at_end_of=next((cycle for cycle in cycles if cycle.number == scheduled), None),
             stays=stays,
             left_at=left_at,
-            reasons={stay.pk: self.receipts[stay.leave_receipt_id].reason for stay in stays if stay.leave_receipt_id},
+            leaves={stay.pk: self.receipts[stay.leave_receipt_id] for stay in stays if stay.leave_receipt_id},
             cycles=lines,
             grants=grants,
             streak_count=streak_count,
+            broken_by=broken_by,
             levels=levels,
         )
 
@@ -200,11 +203,11 @@ class _Loader:
         stays: list[Stay],
         progress: dict[tuple[int, int], Progress],
         grants: list[Grant],
-    ) -> tuple[int, list[LevelStanding]]:
-        """The count shown, and the levels of the current run."""
+    ) -> tuple[int, Cycle | None, list[LevelStanding]]:
+        """The count shown, the last cycle that broke it, and the levels of the current run."""
         group = participation.target.target_group
         if not group.is_streak:
-            return 0, []
+            return 0, None, []
         run = participation.run_number
         achieved = {number: each for (of_run, number), each in progress.items() if of_run == run and each.achieved_at}
         missed: set[int] = set()
@@ -220,7 +223,8 @@ class _Loader:
         by_level = {grant.level_id: grant for grant in grants if grant.level_id and grant.run_number == run}
         chains = _chains(achieved, missed)
         levels = [_level(level, by_level.get(level.pk), achieved, chains) for level in self.levels[group.pk]]
-        return shown_count(achieved, missed), levels
+        broken_by = next((cycle for cycle in reversed(cycles) if cycle.number in missed), None)
+        return shown_count(achieved, missed), broken_by, levels
 
 
 def ended_inactive(groups: set[TargetGroup]) -> set[int]:

@@ -1,4 +1,4 @@
-"""A customer's page with his enrolments: he belongs to targets, what he is enrolled in belongs here."""
+"""A customer's page with all that happened to him: he belongs to targets, what he is enrolled in belongs here."""
 
 from typing import Any
 
@@ -6,12 +6,13 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 
 from enrollments.admin.erasing import Erasing
-from enrollments.admin.states import state, with_last_stay
-from enrollments.models import Participation
+from enrollments.admin.person import programmes_of
+from enrollments.timeline import Moment, timeline
+from rewards.models import Grant
 from targets.admin.customers import CustomerAdmin
 from targets.models import Customer
 
-MOST_ENROLMENTS = 50
+MOST_GRANTS = 20
 
 admin.site.unregister(Customer)
 
@@ -29,14 +30,27 @@ class CustomerWithEnrolmentsAdmin(Erasing, CustomerAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        if obj is not None and request.user.has_perm("enrollments.view_participation"):
-            participations = with_last_stay(
-                Participation.objects.filter(customer=obj)
-                .select_related("target__target_group", "brand")
-                .order_by("-pk")
-            )[: MOST_ENROLMENTS + 1]
-            found = [(each, state(each)) for each in participations]
-            context |= {"enrolments": found[:MOST_ENROLMENTS], "has_more_enrolments": len(found) > MOST_ENROLMENTS}
-        can_erase = obj is not None and obj.erased_at is None and self.may(request, "targets.erase_customer")
-        context |= {"can_erase": can_erase}
+        if obj is not None:
+            context |= {"title": str(obj), "subtitle": None, "is_erased": obj.erased_at is not None}
+            context |= {"can_erase": obj.erased_at is None and self.may(request, "targets.erase_customer")}
+        if obj is not None and not context["errors"] and request.user.has_perm("enrollments.view_participation"):
+            context |= self.story(request, obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def story(self, request: HttpRequest, customer: Customer) -> dict[str, Any]:
+        """What whoever may see enrolments sees of one customer; activities only who may see those."""
+        before = Moment.read(request.GET.get("before", ""))
+        with_activities = request.user.has_perm("enrollments.view_activity")
+        grants = list(
+            Grant.objects.filter(customer=customer)
+            .select_related("target__target_group", "level")
+            .order_by("-granted_at", "-pk")[: MOST_GRANTS + 1]
+        )
+        return {
+            "programmes": programmes_of(customer, request.GET.get("programmes", "")),
+            "grants": grants[:MOST_GRANTS],
+            "has_more_grants": len(grants) > MOST_GRANTS,
+            "timeline": timeline(customer, before=before, with_activities=with_activities),
+            "is_first_page": before is None,
+            "zone": customer.brand.time_zone,
+        }

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from enrollments.admin.cancelling import Cancelling
+from enrollments.admin.person import whys_of
 from enrollments.admin.states import badge, with_last_stay
 from enrollments.admin.unenrolling import Unenrolling
 from enrollments.models import Participation, Receipt, Stay
@@ -56,7 +57,10 @@ class ParticipationAdmin(Unenrolling, Cancelling, ReadOnlyAdmin, CustomerSearch)
         now = brand_now(obj.brand)
         (standing,) = standings([obj], now)
         receipts = list(Receipt.objects.filter(participation=obj).order_by("-pk")[: MOST_RECEIPTS + 1])
+        cycles, levels = whys_of(standing, now)
         enrolment = {
+            "whys": cycles,
+            "level_whys": levels,
             "title": str(obj),
             "subtitle": None,
             "standing": standing,

@@ -125,7 +125,7 @@ def enrollment_json(standing: Standing, receipts: list[Receipt]) -> dict[str, An
                 "endPeriod": names.get(stay.end_cycle or 0),
                 "enrolledAt": instant(stay.enrolled_at),
                 "unenrolledAt": instant(standing.left_at[stay.pk]),
-                "reason": standing.reasons.get(stay.pk),
+                "reason": standing.leaves[stay.pk].reason if stay.pk in standing.leaves else None,
                 "run": stay.run_number,
             }
             for stay in standing.stays

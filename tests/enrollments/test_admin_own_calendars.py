@@ -43,7 +43,9 @@ def test_enrolment_says_which_cycles_have_not_begun_and_from_when_on_they_have(c
     buy(participation.target, participation.customer)
     after = page(client, participation)
 
-    assert (before.count("not begun"), after.count("not begun")) == (2, 0)
+    assert (before.count(">not begun<"), after.count(">not begun<")) == (2, 0)
+    assert ">Has not begun: the calendar begins with the first activity that counts.<" in before
+    assert ">Not achieved yet: 1 of 2, and the cycle runs until 30 Jan 2026.<" in after
     assert "1 Jan 2026 – 30 Jan 2026" in after
 
 
@@ -53,7 +55,9 @@ def test_open_cycle_is_shown_without_an_end(client):
     shown = page(client, participation)
 
     assert "from 1 Jan 2026" in shown
-    assert "not begun" in shown
+    assert ">not begun<" in shown
+    assert ">Not achieved yet: 0 of 2.<" in shown
+    assert ">Has not begun: it begins when the cycle before is achieved.<" in shown
 
 
 @pytest.mark.parametrize("window", [CYCLIC, AGNOSTIC])

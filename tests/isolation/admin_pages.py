@@ -43,6 +43,7 @@ from targets.models import (
     TargetGroup,
     TargetValue,
 )
+from tests.enrollments.admin_scene import NOW
 from tests.isolation.story import NUMBER, Story
 
 
@@ -279,6 +280,14 @@ VARIANTS: dict[str, Page] = {
         )
         for name in ("external_id", "email", "mobile", "first_name")
     },
+    "customer, what happened before": Page(
+        lambda story: (
+            f"{reverse('admin:targets_customer_change', args=[story.customer.pk])}"
+            f"?{urlencode({'before': f'{NOW.isoformat()}~5~1', 'programmes': 2})}"
+        ),
+        Request((VIEW_CUSTOMER,)),
+        MODELS[Customer].change,
+    ),
     "unenrol two": Page(
         lambda story: f"{reverse('admin:enrollments_participation_unenroll')}?id={story.open.pk}&id={story.leaving.pk}",
         Request(UNENROL_MANY),
