@@ -30,11 +30,13 @@ from targets.enums import Allocation, TrackingType
 from targets.models import Brand, Target, TargetValue
 from tests.enrollments.admin_scene import ACT, NOW, buy, enrolled, programme, sandbox, signed_in, staff
 from tests.factories import START
+from tests.plans.reading import watched_and_undone
 
 pytestmark = pytest.mark.django_db
 
 DAY = timedelta(days=1)
 STAFF = {"by": "sam", "source": "ADMIN"}
+MOST_READ = 300  # of each of 100 enrolments a few rows; of 3,000 activities those that are shown
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -174,10 +176,11 @@ def in_many(brand, *, programmes, purchases):
         )
         for number in range(purchases)
     )
+    participation = customer.participations.earliest("pk")
     ActivityOutcome.objects.bulk_create(
         ActivityOutcome(
             activity=activity,
-            participation_id=customer.participations.earliest("pk").pk,
+            participation=participation,
             reason="cycle_closed",
             cycle_number=1,
         )
@@ -200,6 +203,11 @@ def test_page_takes_as_many_statements_for_a_hundred_programmes_and_three_thousa
     assert [model.objects.filter(customer=many).count() for model, _ in rows] == [count for _, count in rows]
     assert (few.participations.count(), len(timeline(few, at_once=100).entries)) == (2, 30)
     assert counts == [25, 25, 22, 22]
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; ANALYZE enrollments_activity, enrollments_activityoutcome")
+    with watched_and_undone() as read:
+        page(chief, many, before=older)
+    assert [each for each in read if each.rows > MOST_READ] == []
 
 
 def test_timeline_tells_everything_newest_first_and_once(chief):

@@ -8,10 +8,12 @@ from typing import Any
 
 from django.db import connection
 
+from enrollments.enums import Verdict
 from enrollments.models import Participation
 from enrollments.operations import Recorded
 from enrollments.receipts import Account
-from enrollments.standing import standings
+from enrollments.standing import Standing, standings
+from enrollments.why import Known, why_cycle, why_level
 from rewards.models import Grant
 from targets.errors import DomainError, WarningCode
 from targets.errors import StaleInstant as ProductStaleInstant
@@ -197,6 +199,7 @@ def expected_facts(reference: Reference) -> Facts:
 
 def view(participation: Participation, at: datetime) -> View:
     standing = standings([participation], at)[0]
+    expect_sentences_to_agree(standing, at)
     return View(
         is_enrolled=standing.is_enrolled,
         leaves_after=standing.leaves_at_end_of and standing.leaves_at_end_of.number,
@@ -207,6 +210,16 @@ def view(participation: Participation, at: datetime) -> View:
         },
         levels={line.level.target_count: str(line.verdict) for line in standing.levels},
     )
+
+
+def expect_sentences_to_agree(standing: Standing, at: datetime) -> None:
+    """Whoever reads that something was granted has it; whoever reads that it was not has forfeited it."""
+    said = [why_cycle(standing, line, Known(at)).text for line in standing.cycles]
+    assert [text.startswith("Granted on ") for text in said] == [line.grant is not None for line in standing.cycles]
+    forfeited = [line.verdict == Verdict.LEFT_REWARD_FORFEITED for line in standing.cycles]
+    assert [text.startswith("Not granted: ") for text in said] == forfeited
+    said = [why_level(standing, line).text for line in standing.levels]
+    assert [text.startswith("Granted on ") for text in said] == [line.grant is not None for line in standing.levels]
 
 
 def expected_view(reference: Reference, at: datetime) -> View | None:

@@ -21,7 +21,8 @@ staff, as whoever may do that could give himself everything.
 in the admin, and will do for API users too. [operating.md](operating.md#support-staff) says how they are given.
 
 What one may see is a list with its pages. The page of a row shows also what belongs to it: that of an enrolment its
-stays, receipts and grants, that of a programme its calendar, rewards and history.
+stays, receipts and grants, that of a programme its calendar, rewards and history. That of a customer shows his
+programmes, rewards and receipts to who may see enrolments, and his activities to who may see those too.
 
 """
 BRANDS = """
