@@ -79,6 +79,10 @@ def test_other_brands_are_found_by_nobody_who_may_not_see_them(ann):
     }
 
 
+def test_who_may_see_no_brand_finds_nobody(ann):
+    assert found("423789336", []) == found("van", []) == []
+
+
 def test_erased_customer_is_found_by_his_pseudonym_only(ann):
     Customer.objects.filter(pk=ann.pk).update(
         customer_id=None,
