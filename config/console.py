@@ -21,7 +21,13 @@ from config import second_factor
 
 # The sidebar: what belongs together for people, whatever app it is of. The last names are put away until asked for.
 SECTIONS = {
-    "Support": ["targets.Customer", "enrollments.Participation", "enrollments.Receipt", "rewards.Grant"],
+    "Support": [
+        "targets.Customer",
+        "enrollments.Participation",
+        "enrollments.Receipt",
+        "enrollments.LeavePlan",
+        "rewards.Grant",
+    ],
     "Programmes": ["targets.TargetGroup", "targets.Target", "targets.Cycle", "targets.StreakLevel", "rewards.Reward"],
     "Access": [
         "targets.Brand",

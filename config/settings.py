@@ -342,7 +342,9 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_BULK_BODY_BYTES = 16 * MAX_BODY_BYTES
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BULK_BODY_BYTES  # our own limit comes first
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 20_000  # pages of the admin send each value of each cycle of a programme
-DATA_UPLOAD_MAX_NUMBER_FILES = 0  # nothing takes a file
+DATA_UPLOAD_MAX_NUMBER_FILES = 1  # a list of customers; held in memory, and what is larger is not taken at all
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * MAX_BODY_BYTES  # of the whole request
 MAX_CYCLES = env.int("MAX_CYCLES", default=100)
 if not 1 <= MAX_CYCLES <= 1000:  # what the tables can hold: targets.models.programme
     raise ImproperlyConfigured(f"MAX_CYCLES is from 1 to 1000, not {MAX_CYCLES}.")
@@ -361,6 +363,15 @@ if not 24 <= IDEMPOTENCY_HOURS <= 24 * 366:
 PLAN_HOURS = env.int("PLAN_HOURS", default=24)
 if not 1 <= PLAN_HOURS <= 24 * 31:
     raise ImproperlyConfigured(f"PLAN_HOURS is from 1 to 744, not {PLAN_HOURS}.")
+
+# More customers than so many leave by an uploaded list only when a second person has approved it. 0: always.
+BULK_APPROVAL_ABOVE = env.int("BULK_APPROVAL_ABOVE", default=500)
+if not 0 <= BULK_APPROVAL_ABOVE < 2**31:
+    raise ImproperlyConfigured(f"BULK_APPROVAL_ABOVE is 0 or more, not {BULK_APPROVAL_ABOVE}.")
+# How long such a list is kept.
+BULK_DAYS = env.int("BULK_DAYS", default=90)
+if not 1 <= BULK_DAYS <= 3660:
+    raise ImproperlyConfigured(f"BULK_DAYS is from 1 to 3660, not {BULK_DAYS}.")
 
 # How long after an unenrolment it can be undone: from then on enrolling again is the way back.
 UNDO_HOURS = env.int("UNDO_HOURS", default=24)

@@ -20,7 +20,15 @@ from django.db import Error, connection
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from enrollments.operations import Closed, CyclesNotClosed, Ended, close_cycles, close_own_cycles, tally_changes
+from enrollments.operations import (
+    Closed,
+    CyclesNotClosed,
+    Ended,
+    close_cycles,
+    close_own_cycles,
+    purge_plans,
+    tally_changes,
+)
 from enrollments.operations.tallying import AT_ONCE
 from targets.clock import brand_now
 from targets.models import Brand
@@ -69,7 +77,7 @@ class Stop:
 
 
 class HourlyPurge:
-    """Removes the answers to calls with an `Idempotency-Key` and the tokens that have expired, of all brands."""
+    """Removes what has expired, of all brands: answers to calls with an `Idempotency-Key`, tokens, uploaded lists."""
 
     def __init__(self, complain: Say, clock: Callable[[], float] = time.monotonic) -> None:
         self._complain = complain
@@ -95,7 +103,11 @@ class HourlyPurge:
         """Whether nothing is left."""
         now = timezone.now()
         kept = timedelta(hours=settings.IDEMPOTENCY_HOURS)
-        batches = chain(purge_answers(before=now - kept), purge_tokens(before=now))
+        batches = chain(
+            purge_answers(before=now - kept),
+            purge_tokens(before=now),
+            purge_plans(before=now - timedelta(days=settings.BULK_DAYS)),
+        )
         for _ in range(BATCHES_AT_ONCE):
             if is_to_stop():
                 return False

@@ -23,6 +23,16 @@ class LeaveOutcome(models.TextChoices):
     TRY_AGAIN = "try_again", "Somebody else was changing it"
 
 
+class PlanState(models.TextChoices):
+    """How far an uploaded list has come."""
+
+    PLANNING = "PLANNING", "Being looked at"
+    PLANNED = "PLANNED", "Planned"
+    RUNNING = "RUNNING", "Being carried out"
+    DONE = "DONE", "Done"
+    WITHDRAWN = "WITHDRAWN", "Withdrawn"
+
+
 class UndoOutcome(models.TextChoices):
     """What became of one receipt when the leaves of a batch were to be taken back (domain.md 5)."""
 

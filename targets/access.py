@@ -29,9 +29,10 @@ class Operation(NamedTuple):
 
 
 OPERATIONS = {
-    "enrollments.enroll": Operation("Enrol customers, one or many", admin=False),
+    "enrollments.enroll": Operation("Enrol customers, one or many; in the admin one, again"),
     "enrollments.unenroll": Operation("Unenrol one customer"),
     "enrollments.bulk_unenroll": Operation("Unenrol one customer or many at once"),
+    "enrollments.approve_bulk": Operation("Approve an unenrolment of many that somebody else has uploaded", api=False),
     "enrollments.cancel_leave": Operation("Cancel a scheduled leave"),
     "enrollments.undo_unenrolment": Operation("Undo an unenrolment, or cancel a scheduled leave, by its receipt"),
     "enrollments.bulk_undo_unenrolment": Operation("Undo the unenrolments of a batch", admin=False),
@@ -61,6 +62,7 @@ READING = {
     "rewards.view_grant": Operation("See what was given"),
     "enrollments.view_participation": Operation("See enrolments and standings"),
     "enrollments.view_receipt": Operation("See receipts, and preview an unenrolment over the API"),
+    "enrollments.view_leaveplan": Operation("See uploaded unenrolments of many", api=False),
     "enrollments.view_activity": Operation("See activities", api=False),
     "enrollments.view_activityoutcome": Operation("See what activities have counted for", api=False),
     "enrollments.view_stay": Operation("See stays", api=False),
@@ -82,7 +84,13 @@ ROLES: dict[Role, frozenset[str]] = {
     Role.READ_ONLY: EVERYTHING_TO_READ,
     Role.SUPPORT: SUPPORTING,
     Role.SUPPORT_LEAD: SUPPORTING
-    | {"enrollments.bulk_unenroll", "enrollments.undo_unenrolment", "targets.erase_customer"},
+    | {
+        "enrollments.enroll",
+        "enrollments.bulk_unenroll",
+        "enrollments.approve_bulk",
+        "enrollments.undo_unenrolment",
+        "targets.erase_customer",
+    },
     Role.PROGRAMME_MANAGER: EVERYTHING_TO_READ
     | {
         "targets.add_targetgroup",

@@ -1,3 +1,3 @@
-from enrollments.admin import customers, history, participations, programmes, receipts
+from enrollments.admin import customers, history, leave_plans, participations, programmes, receipts
 
-__all__ = ["customers", "history", "participations", "programmes", "receipts"]
+__all__ = ["customers", "history", "leave_plans", "participations", "programmes", "receipts"]

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from enrollments.admin.figures import FiguresOfProgramme
 from enrollments.admin.reward_form import Places
 from enrollments.admin.rewarding import RewardingProgrammes
+from enrollments.admin.uploading import PERMISSION, UploadingLists
 from enrollments.enums import Source
 from enrollments.operations import set_group_active
 from targets.clock import run_at_now
@@ -26,7 +27,7 @@ admin.site.unregister(TargetGroup)
 
 
 @admin.register(TargetGroup)
-class ChangeableTargetGroupAdmin(FiguresOfProgramme, RewardingProgrammes):
+class ChangeableTargetGroupAdmin(FiguresOfProgramme, UploadingLists, RewardingProgrammes):
     change_form_template = "admin/enrollments/target_group.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -47,6 +48,7 @@ class ChangeableTargetGroupAdmin(FiguresOfProgramme, RewardingProgrammes):
         context["may_edit"] = self.may(request, "targets.change_targetgroup")
         context["may_freeze"] = self.may(request, "targets.freeze_targetgroup")
         context["may_reward"] = self.may(request, "rewards.change_reward")
+        context["may_unenrol_many"] = self.may(request, PERMISSION) and self.may(request, "enrollments.view_leaveplan")
         context["promises"] = list(places.promises())
         context["may_give_own"] = context["may_reward"] and bool(places.open_cycles)
         context["history"] = ProgrammeChange.objects.filter(target_group=obj).order_by("-version")[:MOST_CHANGES]

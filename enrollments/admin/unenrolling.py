@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -27,8 +28,8 @@ from targets.queries import as_id
 
 MOST_AT_ONCE = 500
 TOO_MANY = (
-    f"At most {MOST_AT_ONCE} customers can be unenrolled here at once; nothing was done. "
-    "For more there is the command: manage.py unenroll --target-group G --target T --file ids.csv"
+    "At most {most} customers can be unenrolled here at once; nothing was done. "
+    "For more there is “Unenrol many” on the page of the programme."
 )
 INACTIVE = "The programme is inactive: tick the box to unenrol from it."
 UNCHANGED = {LeaveOutcome.CHANGED, LeaveOutcome.TRY_AGAIN}  # to be looked at again: shown anew
@@ -109,7 +110,7 @@ class Unenrolling(ConsoleAdmin):
 
     @admin.action(description="Unenrol the selected customers …", permissions=["bulk_unenroll"])
     def unenroll_selected(self, request: HttpRequest, queryset: QuerySet[Participation]) -> HttpResponse | None:
-        ids = list(queryset.order_by("-pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
+        ids = list(queryset.order_by("-pk").values_list("pk", flat=True)[: most_at_once() + 1])
         return self.preview_page(request, ids, Effective.NOW, ChangeForm())
 
     def unenroll_view(self, request: HttpRequest) -> HttpResponse:
@@ -124,7 +125,7 @@ class Unenrolling(ConsoleAdmin):
             form = ChangeForm(initial={name: request.POST.get(name) for name in ("reason", "include_inactive")})
             return self.preview_page(request, list(seen), effective, form)
         form = ChangeForm(request.POST)
-        if len(seen) > MOST_AT_ONCE or not form.is_valid():
+        if len(seen) > most_at_once() or not form.is_valid():
             return self.preview_page(request, list(seen), effective, form)
         return self.unenroll(request, seen, effective, form)
 
@@ -180,8 +181,8 @@ class Unenrolling(ConsoleAdmin):
         results: Sequence[Result] = (),
     ) -> HttpResponse:
         """What unenrolling would mean for each, after what became of those that were confirmed."""
-        if len(ids) > MOST_AT_ONCE:
-            self.message_user(request, TOO_MANY, messages.ERROR)
+        if len(ids) > most_at_once():
+            self.message_user(request, TOO_MANY.format(most=most_at_once()), messages.ERROR)
             return HttpResponseRedirect(reverse("admin:enrollments_participation_changelist"))
         previews = look_ahead(self.loaded(request, ids), effective)
         if not previews and not results:
@@ -205,6 +206,11 @@ class Unenrolling(ConsoleAdmin):
             "form": form,
         }
         return TemplateResponse(request, "admin/enrollments/unenrol.html", context)
+
+
+def most_at_once() -> int:
+    """No more than may leave without a second person's approval; one always may."""
+    return max(1, min(MOST_AT_ONCE, settings.BULK_APPROVAL_ABOVE))
 
 
 def by_target(participations: Sequence[Participation]) -> dict[Target, list[Participation]]:

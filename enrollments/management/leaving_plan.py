@@ -24,8 +24,8 @@ from django.utils.crypto import salted_hmac
 from enrollments.batch import Batch, Left
 from enrollments.enums import Effective, LeaveOutcome
 from enrollments.foreseen import Foreseen
-from enrollments.management.leaving_report import as_text
 from enrollments.planned import Planned
+from targets.spreadsheets import as_text
 
 FORM = "1"  # raised when a plan of before cannot be read any more
 COLUMNS = ["customerId", "verdict", "forfeited", "message", "facts"]

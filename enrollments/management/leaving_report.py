@@ -8,8 +8,7 @@ from rich.text import Text
 from enrollments.batch import DONE, Batch, Left
 from enrollments.enums import LeaveOutcome
 from enrollments.management.outcome_report import Report
-
-FORMULA = ("=", "+", "-", "@")  # how a cell begins that a spreadsheet computes
+from targets.spreadsheets import as_text
 
 
 class LeavingReport(Report[Batch, Left]):
@@ -70,11 +69,6 @@ class CsvReport(LeavingReport):
 
     def end(self) -> None:
         """Nothing follows the rows."""
-
-
-def as_text(name: str) -> str:
-    """A name that somebody chose, as a cell that no spreadsheet takes for a formula."""
-    return f"'{name}" if name.startswith(FORMULA) else name
 
 
 REPORTS: dict[str, type[LeavingReport]] = {"table": TableReport, "json": JsonReport, "csv": CsvReport}

@@ -10,6 +10,14 @@ from enrollments.operations.erasing import Erasure, erase_customer
 from enrollments.operations.freezing import set_group_active, set_target_active
 from enrollments.operations.leaving import cancel_leave, unenroll
 from enrollments.operations.leaving_together import LeftTogether, unenroll_together
+from enrollments.operations.planning import (
+    PlanRefused,
+    approve_plan,
+    purge_plans,
+    start_plan,
+    upload_plan,
+    withdraw_plan,
+)
 from enrollments.operations.recording_together import record_activities
 from enrollments.operations.rewarding import change_reward, preview_reward, promised
 from enrollments.operations.tallying import tally_changes
@@ -27,8 +35,10 @@ __all__ = [
     "Moved",
     "Newcomer",
     "OwnClosed",
+    "PlanRefused",
     "Recorded",
     "Undone",
+    "approve_plan",
     "archive_activities",
     "cancel_leave",
     "change_reward",
@@ -43,14 +53,18 @@ __all__ = [
     "preview_reward",
     "programme_state",
     "promised",
+    "purge_plans",
     "record_activities",
     "record_activity",
     "restore_activities",
     "set_group_active",
     "set_target_active",
+    "start_plan",
     "tally_changes",
     "undo_leave",
     "undo_together",
     "unenroll",
     "unenroll_together",
+    "upload_plan",
+    "withdraw_plan",
 ]

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from enrollments.enums import Source
 from enrollments.locks import lock_customer, lock_participations
-from enrollments.models import Activity, ArchivedActivity, EveryActivity, Participation, Receipt
+from enrollments.models import Activity, ArchivedActivity, EveryActivity, Participation, PlannedLeave, Receipt
 from enrollments.operations.leaving import unenroll
 from targets.errors import CycleNotFound, InvalidInput, NotEnrolled
 from targets.models import Customer
@@ -57,6 +57,7 @@ def erase_customer(
             return Erasure(customer, receipts, activities.count(), texts.count())
 
         forget_answers(customer)  # while he has his number, by which they are found
+        _forget_that_he_was_listed(customer)
         # Before the rest: the database lets the texts of receipts be emptied of an erased customer only.
         Customer.objects.filter(pk=customer.pk).update(
             customer_id=None,
@@ -107,6 +108,12 @@ def _empty_attributes(customer: Customer) -> int:
         model._default_manager.filter(customer=customer).exclude(attributes={}).update(attributes={})
         for model in (Activity, ArchivedActivity)
     )
+
+
+def _forget_that_he_was_listed(customer: Customer) -> None:
+    """In uploaded lists of a time when nobody had his number or external id yet."""
+    names = filter(None, [str(customer.customer_id), customer.external_id])
+    PlannedLeave.objects.filter(brand=customer.brand_id, given__in=list(names)).update(given="")
 
 
 def _refuse_reason_that_names(customer: Customer, reason: str) -> None:

@@ -12,7 +12,7 @@ from targets.operations.api_users import (
     revoke_former_secret,
     rotate_secret,
 )
-from targets.operations.auditing import record_export
+from targets.operations.auditing import record, record_export
 from targets.operations.brands import BrandMade, create_brand
 from targets.operations.clients import ClientMade, create_api_client, purge_tokens, revoke_api_client
 from targets.operations.customers import MOST_CUSTOMERS, CustomerData, put_customer, put_customers
@@ -72,6 +72,7 @@ __all__ = [
     "purge_tokens",
     "put_customer",
     "put_customers",
+    "record",
     "record_change",
     "record_export",
     "refuse_target_group",

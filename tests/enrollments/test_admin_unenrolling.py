@@ -327,8 +327,12 @@ def test_action_of_the_list_leads_to_the_page_and_changes_nothing(support):
     assert len(seen(response.content.decode())) == 2
 
 
-def test_more_than_can_be_done_at_once_are_refused_with_the_way_to_do_it(support, monkeypatch):
-    monkeypatch.setattr("enrollments.admin.unenrolling.MOST_AT_ONCE", 1)
+@pytest.mark.parametrize(("most", "approval_above"), [(1, 500), (500, 1), (500, 0)])
+def test_more_than_can_be_done_at_once_are_refused_with_the_way_to_do_it(
+    support, monkeypatch, settings, most, approval_above
+):
+    monkeypatch.setattr("enrollments.admin.unenrolling.MOST_AT_ONCE", most)
+    settings.BULK_APPROVAL_ABOVE = approval_above
     target = programme()
     chosen = [enrolled(target).pk, enrolled(target).pk]
     posted = {"seen": [f"{each}:" for each in chosen], "reason": "r", "confirm": "Unenrol", "effective": "now"}
@@ -336,8 +340,8 @@ def test_more_than_can_be_done_at_once_are_refused_with_the_way_to_do_it(support
     by_action = support.post(LIST, {"action": "unenroll_selected", "_selected_action": chosen}, follow=True)
     by_post = support.post(UNENROL, posted, follow=True)
 
-    assert "manage.py unenroll --target-group" in by_action.content.decode()
-    assert "manage.py unenroll --target-group" in by_post.content.decode()
+    assert "there is “Unenrol many” on the page of the programme" in by_action.content.decode()
+    assert "there is “Unenrol many” on the page of the programme" in by_post.content.decode()
     assert receipts_of_admin().count() == 0
 
 

@@ -10,9 +10,12 @@ from oauth2_provider.models import AccessToken
 
 from enrollments import closing_job
 from enrollments.closing_job import ClosingJob, HourlyPurge
+from enrollments.models import LeavePlan
 from targets.models import Brand, StoredAnswer
 from targets.operations import purge_answers
 from tests.config.standing_clock import Clock
+from tests.enrollments.admin_scene import programme
+from tests.enrollments.plan_scene import older, planned
 from tests.factories import ApiUserFactory
 
 pytestmark = pytest.mark.django_db
@@ -146,3 +149,12 @@ def test_following_worker_closes_first_and_then_purges(monkeypatch):
     ClosingJob(say=print, complain=print).follow(Brand.objects.all(), 30, StopAtTheFirstPause())
 
     assert [*seen, left()] == [(1, 0), (0, 0)]
+
+
+def test_old_lists_of_customers_are_removed_too(purge, settings):
+    settings.BULK_DAYS = 1
+    older(planned(programme(), 404), days=2)
+
+    purge.go_on(lambda: False)
+
+    assert LeavePlan.objects.count() == 0

@@ -19,6 +19,7 @@ from django.urls import URLPattern, get_resolver, reverse
 from enrollments.models import (
     Activity,
     ActivityOutcome,
+    LeavePlan,
     Participation,
     Progress,
     Receipt,
@@ -87,6 +88,7 @@ VIEW_ENROLMENT, VIEW_CUSTOMER, VIEW_GROUP = seen_with(Participation), seen_with(
 SEE_FIGURES = (VIEW_GROUP, ("enrollments.view_participation",), ("rewards.view_grant",))
 UNENROL = ("enrollments.unenroll", "enrollments.bulk_unenroll")
 UNENROL_MANY = (("enrollments.bulk_unenroll",), VIEW_ENROLMENT)
+BULK, VIEW_LISTS = ("enrollments.bulk_unenroll",), ("enrollments.view_leaveplan",)
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ READ_ONLY = (
     FormerValue,
     Grant,
     Inactivity,
+    LeavePlan,
     Participation,
     ProgrammeChange,
     Progress,
@@ -187,6 +190,12 @@ def programme_page(name: str) -> Callable[[Story], str]:
     return at(f"targets_targetgroup_{name}", lambda story: story.milestone.target_group_id)
 
 
+def step(name: str, needs: Needs, data: Callable[[Story], dict[str, Any]] = lambda story: {}) -> Page:
+    """Something that is done with an uploaded list, which a POST alone does."""
+    address = at(f"enrollments_leaveplan_{name}", lambda story: story.listed.pk)
+    return Page(address, Request(Opens.TO_STAFF, 405), Request(needs, 302, True, data))
+
+
 OF_REWARDS = tuple(f"rewards.{deed}_{name}" for name in ("grant", "reward") for deed in ("view", "change"))
 PAGES: dict[str, Page] = {
     **{name: page for model, rows in MODELS.items() for name, page in django_pages(model, rows)},
@@ -234,6 +243,23 @@ PAGES: dict[str, Page] = {
         at("enrollments_participation_cancel_leave", lambda story: story.leaving.pk),
         (("enrollments.cancel_leave",), VIEW_ENROLMENT),
         lambda story: story.cancelling,
+    ),
+    "targets_targetgroup_unenrol_many": operation(
+        programme_page("unenrol_many"),
+        (BULK, VIEW_GROUP, VIEW_LISTS),
+        lambda story: story.uploading,
+    ),
+    "enrollments_leaveplan_go_on": step("go_on", (BULK, VIEW_LISTS), lambda story: {"seen": "PLANNING"}),
+    "enrollments_leaveplan_approve": Page(
+        at("enrollments_leaveplan_approve", lambda story: story.waiting.pk),
+        Request(Opens.TO_STAFF, 405),
+        Request((("enrollments.approve_bulk",), VIEW_LISTS), 302, True),
+    ),
+    "enrollments_leaveplan_withdraw": step("withdraw", ((*BULK, "enrollments.approve_bulk"), VIEW_LISTS)),
+    "enrollments_leaveplan_result": Page(
+        at("enrollments_leaveplan_result", lambda story: story.waiting.pk),
+        Request((VIEW_LISTS,)),
+        Request(Opens.TO_STAFF, 405),
     ),
     "enrollments_receipt_undo": operation(
         at("enrollments_receipt_undo", lambda story: story.leaving.receipts.latest("pk").pk),

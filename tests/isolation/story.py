@@ -8,17 +8,20 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.models import Group, User
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Model
 from django.test import Client
 
 from enrollments.editing import CycleEdit, ProgrammeEdit, TargetEdit
 from enrollments.enums import ReceiptKind
-from enrollments.models import Participation
+from enrollments.leave_plans import plan_chunk
+from enrollments.models import LeavePlan, Participation
 from enrollments.operations import edit_programme, unenroll
 from targets.enums import TrackingType
 from targets.models import AuditEntry, Brand, Customer, Target
 from targets.operations import create_api_client
 from tests.enrollments.admin_scene import ACT, NOW, enrolled, programme, seen, signed_in, staff, unenrol_page
+from tests.enrollments.plan_scene import uploaded
 from tests.enrollments.test_admin_editing import filled_in, page_of
 from tests.enrollments.test_admin_rewarding import VOUCHER, opened
 from tests.factories import ApiUserFactory, BrandFactory, freeze
@@ -29,12 +32,17 @@ NUMBER = 423_789_336  # of the customer whom everybody looks for
 
 @dataclass(frozen=True)
 class Story:
-    """`open`: an enrolment that goes on; `leaving`: one whose leave is scheduled."""
+    """`open`: an enrolment that goes on; `leaving`: one whose leave is scheduled.
+
+    `listed`: an uploaded list that nobody has looked at yet; `waiting`: one that waits for a second person's approval.
+    """
 
     brand: Brand
     milestone: Target
     open: Participation
     leaving: Participation
+    listed: LeavePlan
+    waiting: LeavePlan
 
     @property
     def customer(self) -> Customer:
@@ -62,6 +70,12 @@ class Story:
     def unenrolling_two(self) -> dict[str, Any]:
         html = unenrol_page(self.chief, self.open, self.leaving)
         return {"seen": seen(html), "effective": "now", "reason": "Moved", "confirm": "x"}
+
+    @property
+    def uploading(self) -> dict[str, Any]:
+        """A file is read once."""
+        upload = SimpleUploadedFile("list.csv", str(NUMBER).encode())
+        return {"target": self.milestone.pk, "list": upload, "effective": "now", "reason": "Moved"}
 
     @cached_property
     def cancelling(self) -> dict[str, Any]:
@@ -101,7 +115,10 @@ def story_of(word: str) -> Story:
     till = ApiUserFactory(brand=brand, user__username=f"{word}-till").user.username
     create_api_client(username=till, brand_name=None, group_name=None)
     Group.objects.get_or_create(name="Night shift")
-    return Story(brand, milestone, open_, leaving)
+    lists = [uploaded(milestone, NUMBER, f"{word}-1", word, by=f"{word}-lead", reason=word) for _ in range(2)]
+    LeavePlan.objects.filter(pk=lists[1].pk).update(approval_above=0)
+    waiting = plan_chunk(plan=lists[1], at=NOW, by=f"{word}-lead")
+    return Story(brand, milestone, open_, leaving, lists[0], waiting)
 
 
 def with_history(milestone: Target, streak: Target, *, at: datetime) -> None:
