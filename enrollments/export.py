@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model, QuerySet
 
-from enrollments.models import EveryActivity, EveryOutcome, Participation, Receipt
+from enrollments.models import EveryActivity, EveryOutcome, Participation, PlannedLeave, Receipt
 from enrollments.receipts import Account, accounts
 from rewards.models import Grant
 from targets.models import Customer, StoredAnswer
@@ -38,6 +38,7 @@ def sections(customer: Customer) -> Iterator[tuple[str, Iterator[dict[str, Any]]
     yield "receipts", _receipts(customer)
     yield "edits", _edits(customer)
     yield "storedAnswers", _stored_answers(customer)
+    yield "uploadedLists", _uploaded_lists(customer)
 
 
 def in_chunks(rows: QuerySet[Row]) -> Iterator[list[Row]]:
@@ -219,4 +220,21 @@ def _stored_answers(customer: Customer) -> Iterator[dict[str, Any]]:
                 "status": each.status,
                 "customers": len(each.customer_ids),
                 "answer": each.body if each.customer_ids == [customer.customer_id] else None,
+            }
+
+
+def _uploaded_lists(customer: Customer) -> Iterator[dict[str, Any]]:
+    """Where staff wanted to unenrol him together with others."""
+    rows = PlannedLeave.objects.filter(customer=customer).select_related("plan__target__target_group")
+    for chunk in in_chunks(rows):
+        for each in chunk:
+            yield {
+                "targetGroupId": each.plan.target.target_group_id,
+                "targetId": each.plan.target_id,
+                "uploadedAt": each.plan.uploaded_at,
+                "by": each.plan.uploaded_by,
+                "reason": each.plan.reason,
+                "plan": each.verdict,
+                "outcome": each.outcome or None,
+                "receiptId": each.receipt_id,
             }

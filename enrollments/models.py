@@ -601,6 +601,10 @@ class PlannedLeave(models.Model):
             # The next chunk to be planned, and to be carried out.
             models.Index(fields=["plan", "line"], name="planned_leave_to_plan", condition=Q(verdict="")),
             models.Index(fields=["plan", "line"], name="planned_leave_to_run", condition=Q(outcome="")),
+            # Handing out what is held about a customer.
+            models.Index(
+                fields=["customer", "id"], name="planned_leave_of_customer", condition=Q(customer__isnull=False)
+            ),
             # Erasing: where somebody was named before he was known.
             models.Index(fields=["brand", "given"], name="planned_leave_given", condition=~Q(given="")),
         ]

@@ -112,6 +112,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='plannedleave',
+            index=models.Index(condition=models.Q(('customer__isnull', False)), fields=['customer', 'id'], name='planned_leave_of_customer'),
+        ),
+        migrations.AddIndex(
+            model_name='plannedleave',
             index=models.Index(condition=models.Q(('given', ''), _negated=True), fields=['brand', 'given'], name='planned_leave_given'),
         ),
         migrations.AddConstraint(

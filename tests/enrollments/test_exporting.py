@@ -17,6 +17,7 @@ from enrollments.operations import ActivityData, enroll, erase_customer, record_
 from rewards.models import Grant
 from targets.enums import Kpi, TrackingType
 from targets.models import Customer
+from tests.enrollments.plan_scene import planned
 from tests.factories import START, BrandFactory, CustomerFactory, UserFactory, make_programme
 
 pytestmark = pytest.mark.django_db
@@ -75,6 +76,7 @@ def test_export_of_a_customer_without_history_has_who_he_is_and_empty_sections(c
         "receipts": [],
         "edits": [],
         "storedAnswers": [],
+        "uploadedLists": [],
     }
 
 
@@ -218,3 +220,21 @@ def test_export_of_nobody_or_of_somebody_erased_is_refused(customer):
         exported()
 
     assert (unknown.value.returncode, erased.value.returncode) == (2, 2)
+
+
+def test_export_tells_of_lists_of_many_in_which_he_stands(customer):
+    target = make_programme(brand=customer.brand)
+    plan = planned(target, customer.customer_id, 404, by="sam")
+
+    (told,) = exported()["uploadedLists"]
+
+    assert told.pop("uploadedAt")
+    assert told == {
+        "targetGroupId": target.target_group_id,
+        "targetId": target.pk,
+        "by": "sam",
+        "reason": plan.reason,
+        "plan": "never_enrolled",
+        "outcome": None,
+        "receiptId": None,
+    }
