@@ -11,6 +11,8 @@ from django.utils.safestring import SafeString
 
 from enrollments.admin.cancelling import Cancelling
 from enrollments.admin.person import whys_of
+from enrollments.admin.reenrolling import PERMISSION as ENROL
+from enrollments.admin.reenrolling import Reenrolling
 from enrollments.admin.states import badge, with_last_stay
 from enrollments.admin.unenrolling import Unenrolling
 from enrollments.models import Participation, Receipt, Stay
@@ -24,7 +26,7 @@ MOST_RECEIPTS = 100
 
 
 @admin.register(Participation)
-class ParticipationAdmin(Unenrolling, Cancelling, ReadOnlyAdmin, CustomerSearch):
+class ParticipationAdmin(Unenrolling, Cancelling, Reenrolling, ReadOnlyAdmin, CustomerSearch):
     list_display = ("customer", "state", "target", "target_group", "since", "brand")
     list_filter = ("brand", TargetGroupFilter)
     list_select_related = ("customer", "target__target_group", "brand")
@@ -70,6 +72,7 @@ class ParticipationAdmin(Unenrolling, Cancelling, ReadOnlyAdmin, CustomerSearch)
             "receipts": receipts[:MOST_RECEIPTS],
             "has_more_receipts": len(receipts) > MOST_RECEIPTS,
             "can_unenroll": self.may_unenroll(request, 1),
+            "can_reenrol": not standing.is_enrolled and obj.customer.erased_at is None and self.may(request, ENROL),
             "can_cancel": self.may(request, "enrollments.cancel_leave"),
         }
         return super().render_change_form(request, context | enrolment, add, change, form_url, obj)

@@ -33,6 +33,7 @@ def enroll(
     reason: str = "",
     request_id: str = "",
     batch_id: UUID | None = None,
+    dry_run: bool = False,
 ) -> Receipt:
     """Join `target` from the cycle called `period_name`, else the one running at `at`, else the next (domain.md 4).
 
@@ -40,7 +41,7 @@ def enroll(
     `reset_streak` for a milestone, and the receipt's `ignored_fields` say so. `reset_streak` opens the next run.
     Raises `TargetGroupNotFound` or `TargetNotFound` (inactive), `CustomerNotFound` (erased meanwhile),
     `AlreadyEnrolled`, `CycleNotFound`, `InvalidInput` (a balance that would achieve a cycle not begun),
-    `StaleInstant`. Writes one receipt.
+    `StaleInstant`. Writes one receipt; with `dry_run` nothing is written, and that is unsaved.
     """
     is_streak = target.target_group.is_streak
     ignored = ignored_fields(is_streak, initial_balance, reset_streak)
@@ -85,6 +86,9 @@ def enroll(
             ignored_fields=ignored,
         )
         Participation.objects.filter(pk=participation.pk).update(changed_at=at, run_number=run_number)
+        if dry_run:
+            transaction.set_rollback(True)
+            receipt.pk = None
         return receipt
 
 

@@ -9,9 +9,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from enrollments import leave_plans
+from enrollments.enums import ReceiptKind
 from enrollments.models import LeavePlan, Receipt, Stay
-from targets.enums import Allocation
-from tests.enrollments.admin_scene import enrolled, programme, staff
+from enrollments.operations import unenroll
+from targets.enums import Allocation, TrackingType
+from tests.enrollments.admin_scene import ACT, NOW, enrolled, programme, staff
 from tests.enrollments.plan_scene import LEAD, SECOND, upload_address
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -132,3 +134,24 @@ def test_page_left_amid_the_run_goes_on_where_it_is_opened_again_also_without_sc
     expect(page.get_by_text("3 of 3 have left.")).to_be_visible()
     assert left == 1
     assert Receipt.objects.filter(kind="UNENROLLED").count() == 3
+
+
+def test_customer_who_left_a_streak_is_enrolled_again_to_start_fresh(page: Page):
+    target = programme(tracking_type=TrackingType.STREAKS, levels=(1,), name="XYZ")
+    participation = enrolled(target, achieved=True, customer_id=1)
+    unenroll(customer=participation.customer, target=target, at=NOW, **ACT)
+    sign_in(page, "lea", "enrollments.view_participation", "enrollments.view_receipt", "enrollments.enroll")
+
+    page.goto(f"/admin/enrollments/participation/{participation.pk}/change/")
+    page.get_by_role("link", name="Re-enrol …").click()
+    look(page, "reenrol")
+    expect(page.get_by_role("radio", checked=True)).to_have_count(0)
+    page.get_by_label("Start fresh").check()
+    page.get_by_label("Reason").fill("Asked for a new start")
+    page.get_by_role("button", name="Enrol again").click()
+
+    expect(page.locator(".messagelist")).to_contain_text("1 is in XYZ again.")
+    expect(page.locator(".facts")).to_contain_text("0, in run 2")
+    look(page, "receipt")
+    receipt = Receipt.objects.latest("pk")
+    assert (receipt.kind, receipt.run_number, receipt.actor) == (ReceiptKind.REENROLLED, 2, "lea")

@@ -17,9 +17,11 @@ from enrollments.models import (
     Activity,
     ArchivedActivity,
     ArchivedOutcome,
+    CountedTarget,
     DailyChanges,
     EveryActivity,
     EveryOutcome,
+    PlannedLeave,
     TallyPosition,
 )
 from enrollments.operations import ActivityData, edit_programme, enroll, record_activity, unenroll
@@ -27,15 +29,16 @@ from targets.enums import TrackingType
 from targets.models import Brand, QuotaUse, StaffBrand, StoredAnswer
 from targets.operations import create_api_client
 from tests.enrollments.admin_scene import ACT, LIST, NOW, enrolled, programme, signed_in, staff
+from tests.enrollments.plan_scene import planned
 from tests.factories import START, ApiUserFactory, freeze
 
 pytestmark = pytest.mark.django_db
 
 # A counter of the machinery; a memory of the API for a day: digests, and answers to others than the staff; what the
-# pages of Activity and ActivityOutcome show; what the dashboard shows.
+# pages of Activity and ActivityOutcome show; what the dashboard, the figures and the page of an uploaded list show.
 ARCHIVE = {ArchivedActivity, ArchivedOutcome, EveryActivity, EveryOutcome}
-OF_DASHBOARD = {DailyChanges, TallyPosition}
-NOT_SHOWN = {QuotaUse, StaffBrand, StoredAnswer, *ARCHIVE, *OF_DASHBOARD}  # StaffBrand: on the page of a user
+OF_OTHER_PAGES = {CountedTarget, DailyChanges, PlannedLeave, TallyPosition}
+NOT_SHOWN = {QuotaUse, StaffBrand, StoredAnswer, *ARCHIVE, *OF_OTHER_PAGES}  # StaffBrand: on the page of a user
 MODELS = {
     model.__name__: model
     for label in ("targets", "rewards", "enrollments")
@@ -67,6 +70,7 @@ STATEMENTS = {
     "Activity": (5, 5),
     "ActivityOutcome": (6, 7),
     "Receipt": (6, 16),
+    "LeavePlan": (6, 19),
 }
 EDITABLE = {"Brand", "ApiUser", "Customer"}
 READ_ONLY = sorted(MODELS.keys() - EDITABLE)
@@ -90,6 +94,7 @@ def one_more():
     user = ApiUserFactory(brand=milestone.brand).user
     create_api_client(username=user.username, brand_name=None, group_name=None)
     freeze(streak.target_group)
+    planned(milestone, enrolled(milestone).customer.customer_id, 404)
 
 
 def statements(client, path):

@@ -244,6 +244,11 @@ PAGES: dict[str, Page] = {
         (("enrollments.cancel_leave",), VIEW_ENROLMENT),
         lambda story: story.cancelling,
     ),
+    "enrollments_participation_reenrol": operation(
+        at("enrollments_participation_reenrol", lambda story: story.left.pk),
+        (("enrollments.enroll",), VIEW_ENROLMENT),
+        lambda story: story.reenrolling,
+    ),
     "targets_targetgroup_unenrol_many": operation(
         programme_page("unenrol_many"),
         (BULK, VIEW_GROUP, VIEW_LISTS),

@@ -32,7 +32,7 @@ NUMBER = 423_789_336  # of the customer whom everybody looks for
 
 @dataclass(frozen=True)
 class Story:
-    """`open`: an enrolment that goes on; `leaving`: one whose leave is scheduled.
+    """`open`: an enrolment that goes on; `leaving`: one whose leave is scheduled; `left`: one that is over.
 
     `listed`: an uploaded list that nobody has looked at yet; `waiting`: one that waits for a second person's approval.
     """
@@ -41,6 +41,7 @@ class Story:
     milestone: Target
     open: Participation
     leaving: Participation
+    left: Participation
     listed: LeavePlan
     waiting: LeavePlan
 
@@ -70,6 +71,13 @@ class Story:
     def unenrolling_two(self) -> dict[str, Any]:
         html = unenrol_page(self.chief, self.open, self.leaving)
         return {"seen": seen(html), "effective": "now", "reason": "Moved", "confirm": "x"}
+
+    @cached_property
+    def reenrolling(self) -> dict[str, Any]:
+        page = self.chief.get(f"/admin/enrollments/participation/{self.left.pk}/re-enrol/")
+        return {"way": "carry_on", "reason": "Back"} | {
+            f"seen_{each.way}": shown for each, shown in page.context["returns"]
+        }
 
     @property
     def uploading(self) -> dict[str, Any]:
@@ -118,7 +126,7 @@ def story_of(word: str) -> Story:
     lists = [uploaded(milestone, NUMBER, f"{word}-1", word, by=f"{word}-lead", reason=word) for _ in range(2)]
     LeavePlan.objects.filter(pk=lists[1].pk).update(approval_above=0)
     waiting = plan_chunk(plan=lists[1], at=NOW, by=f"{word}-lead")
-    return Story(brand, milestone, open_, leaving, lists[0], waiting)
+    return Story(brand, milestone, open_, leaving, left, lists[0], waiting)
 
 
 def with_history(milestone: Target, streak: Target, *, at: datetime) -> None:
