@@ -120,7 +120,11 @@ class LeavePlanAdmin(ReadOnlyAdmin):
         counted = list(
             obj.lines.order_by()
             .values_list("verdict", "outcome")
-            .annotate(lines=Count("pk"), forfeiting=Count("pk", filter=~Q(forfeited="")))
+            .annotate(
+                lines=Count("pk"),
+                forfeiting=Count("pk", filter=~Q(forfeited="")),
+                leaving=Count("pk", filter=~Q(facts="")),
+            )
         )
         shown, chosen = chosen_lines(request)
         counts = counts_of(obj, counted, chosen)
@@ -143,7 +147,7 @@ class LeavePlanAdmin(ReadOnlyAdmin):
             "looked_at": obj.rows - sum(row[2] for row in counted if not row[0 if is_open == "verdict" else 1]),
             "forfeiting": sum(row[3] for row in counted),
             "has_left": sum(row[2] for row in counted if row[1] in (LeaveOutcome.UNENROLLED, LeaveOutcome.SCHEDULED)),
-            "again": sum(row[2] for row in counted if row[1] in NOT_NOW and row[0] not in NOT_NOW),
+            "again": sum(row[4] for row in counted if row[1] in NOT_NOW),
             "may_go_on": may_unenrol,
             "may_approve": may_approve and obj.uploaded_by != request.user.get_username(),
             "may_withdraw": may_unenrol or may_approve,

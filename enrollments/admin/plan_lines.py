@@ -58,12 +58,14 @@ def chosen_lines(request: HttpRequest) -> tuple[Q, dict[str, str]]:
     return (~Q(forfeited=""), {"forfeits": "1"}) if "forfeits" in request.GET else (Q(), {})
 
 
-def counts_of(plan: LeavePlan, counted: Sequence[tuple[str, str, int, int]], chosen: dict[str, str]) -> list[Tally]:
+def counts_of(
+    plan: LeavePlan, counted: Sequence[tuple[str, str, int, int, int]], chosen: dict[str, str]
+) -> list[Tally]:
     """All lines; by what is planned, or once it runs by what became of them; and those that forfeit."""
     is_run = plan.state in (PlanState.RUNNING, PlanState.DONE)
     name = "outcome" if is_run else "verdict"
     sums: Counter[str] = Counter()
-    for verdict, outcome, lines, _ in counted:
+    for verdict, outcome, lines, *_ in counted:
         sums[outcome if is_run else verdict] += lines
     labels = {} if is_run else FORESEEN
     by_word: list[tuple[str, int, dict[str, str]]] = [

@@ -1,4 +1,7 @@
-"""Who changed permissions and credentials. Of enrolments the receipts tell it, of programmes `ProgrammeChange`."""
+"""Who changed permissions and credentials, and who uploaded, approved and began unenrolments of many.
+
+Of enrolments the receipts tell it, of programmes `ProgrammeChange`.
+"""
 
 from django.db import models
 from django.db.models import Q

@@ -277,3 +277,21 @@ def test_form_from_another_site_takes_no_list(target):
 
     assert send(client, target, b"17").status_code == 403
     assert LeavePlan.objects.count() == 0
+
+
+def test_whoever_was_locked_is_offered_to_be_tried_once_more(lead, target):
+    left = enrolled(target)
+    unenroll(customer=left.customer, target=target, at=NOW, **ACT)
+    plan = planned(target, number(enrolled(target)), number(left))
+    for _ in range(2):
+        press(lead, plan)
+    plan.lines.update(outcome="try_again", receipt=None, message="Others took too long.")  # nobody waits for the latter
+
+    offered = "Try 1 once more" in html_of(lead, plan)
+    press(lead, plan)
+    press(lead, plan)
+
+    assert offered
+    assert "once more" not in html_of(lead, plan)
+    assert told(plan) == [(1, "unenrolled", "unenrolled"), (2, "already_left", "try_again")]
+    assert receipts_of_admin().count() == 1

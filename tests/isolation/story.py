@@ -123,10 +123,15 @@ def story_of(word: str) -> Story:
     till = ApiUserFactory(brand=brand, user__username=f"{word}-till").user.username
     create_api_client(username=till, brand_name=None, group_name=None)
     Group.objects.get_or_create(name="Night shift")
-    lists = [uploaded(milestone, NUMBER, f"{word}-1", word, by=f"{word}-lead", reason=word) for _ in range(2)]
-    LeavePlan.objects.filter(pk=lists[1].pk).update(approval_above=0)
-    waiting = plan_chunk(plan=lists[1], at=NOW, by=f"{word}-lead")
-    return Story(brand, milestone, open_, leaving, left, lists[0], waiting)
+    listed, waiting = two_lists(milestone, NUMBER, f"{word}-1", word, by=f"{word}-lead", reason=word)
+    return Story(brand, milestone, open_, leaving, left, listed, waiting)
+
+
+def two_lists(target: Target, *names: Any, **details: Any) -> tuple[LeavePlan, LeavePlan]:
+    """`listed` and `waiting`."""
+    listed, waiting = (uploaded(target, *names, **details) for _ in range(2))
+    LeavePlan.objects.filter(pk=waiting.pk).update(approval_above=0)
+    return listed, plan_chunk(plan=waiting, at=NOW, by=waiting.uploaded_by)
 
 
 def with_history(milestone: Target, streak: Target, *, at: datetime) -> None:

@@ -17,7 +17,7 @@ from tests.config.token_scene import Credentials
 from tests.enrollments.admin_scene import ACT
 from tests.factories import START, ApiUserFactory, BrandFactory, CustomerFactory
 from tests.isolation.scene import wait_until_feeds_show
-from tests.isolation.story import Story, story_of, with_history
+from tests.isolation.story import Story, story_of, two_lists, with_history
 
 SIZES = Sizes(stays=20_000, customers=10_000, programmes=20, cycles_reached=3, activities=10_000, achieved_every=2)
 
@@ -88,6 +88,7 @@ def gather() -> Crowd:
     batch_id = uuid4()
     unenroll(customer=left.customer, target=milestone, at=large.clock_at, batch_id=batch_id, **ACT)
     with_history(milestone, streak, at=large.clock_at)
+    lists = two_lists(milestone, member.customer.customer_id, "nobody")
     ids = ids_of(milestone, member, leaving) | {
         "receipt_id": left.receipts.latest("pk").pk,
         "batch_id": str(batch_id),
@@ -96,7 +97,7 @@ def gather() -> Crowd:
         cursor.execute(ARCHIVED)
         cursor.execute("VACUUM (ANALYZE, PARALLEL 0)")
     wait_until_feeds_show(Receipt.objects.latest("transaction_id").transaction_id)
-    return Crowd(large, credentials, ids, Story(large, milestone, member, leaving), small)
+    return Crowd(large, credentials, ids, Story(large, milestone, member, leaving, left, *lists), small)
 
 
 def participation_of(target: Target, number: int) -> Participation:
