@@ -22,6 +22,7 @@ from enrollments.operations import (
 from rewards.models import Grant, Reward
 from targets.enums import Allocation, EvaluationType, TrackingType
 from targets.models import StreakLevel
+from tests.enrollments.plan_scene import planned
 from tests.factories import START, ApiUserFactory, BrandFactory, CustomerFactory, freeze, make_programme
 
 pytestmark = pytest.mark.django_db
@@ -237,6 +238,20 @@ VIOLATIONS = {
     "receipt_of_own_stay": A_RECEIPT + "({brand}, {participation2}, {stay}, 'ENROLLED', now(), now(), "
     "'API', 'x', '', '', 1, 0, 6, 1, 1, NULL, '', '{{}}')",
     "enrollments_receipt_append_only": "UPDATE enrollments_receipt SET reason = 'another'",
+    # uploaded lists
+    "leave_plan_target_in_brand": "UPDATE enrollments_leaveplan SET target_id = {foreign_target}",
+    "leave_plan_has_reason": "UPDATE enrollments_leaveplan SET reason = ''",
+    "leave_plan_planned_first": "UPDATE enrollments_leaveplan SET planned_at = NULL",
+    "leave_plan_approved_by_somebody": "UPDATE enrollments_leaveplan SET approved_by = 'lea'",
+    "leave_plan_second_person": "UPDATE enrollments_leaveplan SET approved_by = uploaded_by, approved_at = now()",
+    "leave_plan_runs_approved": "UPDATE enrollments_leaveplan SET state = 'RUNNING', leaving = approval_above + 1",
+    "planned_leave_line": "UPDATE enrollments_plannedleave SET line = 1",
+    "planned_leave_once": "UPDATE enrollments_plannedleave SET customer_id = {customer2}, given = ''",
+    "planned_leave_known_or_given": "UPDATE enrollments_plannedleave SET given = 'x' WHERE customer_id = {customer2}",
+    "planned_leave_planned_first": "UPDATE enrollments_plannedleave SET verdict = '', outcome = 'unenrolled'",
+    "planned_leave_plan_in_brand": "UPDATE enrollments_plannedleave SET brand_id = {other_brand} WHERE given <> ''",
+    "planned_leave_customer_in_brand": "UPDATE enrollments_plannedleave SET customer_id = {foreigner}, given = '' "
+    "WHERE given <> ''",
 }
 
 
@@ -277,6 +292,7 @@ def ids(module_db):
     enroll(customer=customer, target=cyclic, at=begun, **act)
     record_activity(brand=brand, activity=ActivityData("own", "own", customer.customer_id, begun), at=begun)
     list(close_own_cycles(brand=brand, at=begun + timedelta(days=31)))
+    planned(streak, customer2.customer_id, 404)
     return {
         "brand": brand.pk,
         "other_brand": other_brand.pk,
