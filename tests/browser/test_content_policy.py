@@ -7,6 +7,7 @@ from playwright.sync_api import ConsoleMessage, Page, expect
 
 from targets.access import Role
 from tests.enrollments.admin_scene import enrolled, programme, staff
+from tests.enrollments.plan_scene import planned
 from tests.factories import ApiUserFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -68,9 +69,12 @@ def test_pages_of_the_admin_keep_the_policy(chief, complaints):
         f"targets/targetgroup/{group}/change/",
         f"targets/targetgroup/{group}/edit/",
         f"targets/targetgroup/{group}/active/",
+        f"targets/targetgroup/{group}/unenrol_many/",
+        f"enrollments/leaveplan/{planned(target, 404).pk}/change/",
         "targets/auditentry/",
         f"enrollments/participation/{participation.pk}/change/",
         f"enrollments/participation/unenroll/?id={participation.pk}",
+        f"enrollments/participation/{participation.pk}/re-enrol/",
         f"enrollments/receipt/{participation.receipts.get().pk}/change/",
         f"auth/user/{target.brand.api_users.get().user_id}/change/",
         "auth/user/add/",

@@ -98,6 +98,7 @@ def test_list_is_uploaded_approved_by_a_second_person_run_and_downloaded(
     assert page.evaluate("window.injected") is None
 
 
+@pytest.mark.soak  # what it is about is shown without a browser too
 def test_page_left_amid_the_run_goes_on_where_it_is_opened_again_also_without_scripts(
     page: Page, browser: Browser, tmp_path: Path, monkeypatch
 ):
