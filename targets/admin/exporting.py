@@ -1,6 +1,7 @@
 """What a list of the admin shows, with its search and filters, as a table to download."""
 
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 from django.contrib import admin, messages
@@ -11,6 +12,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path, reverse
+from django.utils.html import strip_tags
+from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 from django.views.decorators.http import require_POST
 
@@ -61,4 +64,6 @@ class ExportedList(admin.ModelAdmin):
 
     def exported_value(self, column: Any, row: Any) -> Any:
         field, _, value = lookup_field(column, row, self)
-        return getattr(row, f"get_{field.name}_display")() if field is not None and field.choices else value
+        if field is not None and field.choices:
+            return getattr(row, f"get_{field.name}_display")()
+        return unescape(strip_tags(value)) if isinstance(value, SafeString) else value

@@ -130,9 +130,9 @@ def test_list_is_exported_as_it_is_searched():
 
     rows = table(client.post(f"{ENROLMENTS}?q={one.customer.customer_id}"))
 
-    assert rows[0] == ["Customer", "Target", "Target group", "State", "First enrolled", "Brand"]
+    assert rows[0] == ["Customer", "State", "Target", "Target group", "First enrolled", "Brand"]
     assert [each[0] for each in rows[1:]] == [str(one.customer)]
-    assert rows[1][3] == "Enrolled"
+    assert rows[1][1] == "Enrolled"
     entry = AuditEntry.objects.get(action=AuditAction.EXPORTED)
     assert (entry.by, entry.name) == ("ann", "enrolments")
     assert [(each["what"], each["after"]) for each in entry.changes] == [

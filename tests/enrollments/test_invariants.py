@@ -239,6 +239,8 @@ VIOLATIONS = {
     "'API', 'x', '', '', 1, 0, 6, 1, 1, NULL, '', '{{}}')",
     "enrollments_receipt_append_only": "UPDATE enrollments_receipt SET reason = 'another'",
     # uploaded lists
+    "daily_changes_unique": "INSERT INTO enrollments_dailychanges (target_id, day, joined, departed, taken_back, "
+    "forfeited) SELECT id, '2026-01-31', 0, 0, 0, 0 FROM targets_target, generate_series(1, 2)",
     "leave_plan_target_in_brand": "UPDATE enrollments_leaveplan SET target_id = {foreign_target}",
     "leave_plan_has_reason": "UPDATE enrollments_leaveplan SET reason = ''",
     "leave_plan_planned_first": "UPDATE enrollments_leaveplan SET planned_at = NULL",
