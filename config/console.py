@@ -27,6 +27,7 @@ SECTIONS = {
         "enrollments.Receipt",
         "enrollments.LeavePlan",
         "rewards.Grant",
+        "targets.RefusedCalls",
     ],
     "Programmes": ["targets.TargetGroup", "targets.Target", "targets.Cycle", "targets.StreakLevel", "rewards.Reward"],
     "Access": [

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from config.envelope import RETRY_AFTER, error_json, error_of_status, failure_bytes
+from config.refused_calls import note_refused
 from config.request_id import current_request_id, new_request_id
 from targets.callers import current_request
 
@@ -44,8 +45,12 @@ class RequestIdMiddleware:
         except Exception:  # the caller hung up or sent no proper chunks; each server has exceptions of its own for it
             return enveloped(HttpResponse(status=400))
         response = self.get_response(request)
-        is_json = response.get("Content-Type", "").startswith("application/json")
-        return response if response.status_code < 400 or is_json else enveloped(response)
+        if response.status_code < 400:
+            return response
+        if not response.get("Content-Type", "").startswith("application/json"):
+            response = enveloped(response)
+        note_refused(request, response)
+        return response
 
 
 def enveloped(response: HttpResponseBase) -> HttpResponse:

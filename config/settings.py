@@ -373,6 +373,15 @@ BULK_DAYS = env.int("BULK_DAYS", default=90)
 if not 1 <= BULK_DAYS <= 3660:
     raise ImproperlyConfigured(f"BULK_DAYS is from 1 to 3660, not {BULK_DAYS}.")
 
+# How long refused calls are collected before they are counted in the database, for support. 0: they are not counted.
+REFUSED_CALLS_SECONDS = env.int("REFUSED_CALLS_SECONDS", default=5)
+if not 0 <= REFUSED_CALLS_SECONDS <= 300:
+    raise ImproperlyConfigured(f"REFUSED_CALLS_SECONDS is from 0 (never) to 300, not {REFUSED_CALLS_SECONDS}.")
+# How long these counts are kept.
+REFUSED_CALLS_DAYS = env.int("REFUSED_CALLS_DAYS", default=90)
+if not 7 <= REFUSED_CALLS_DAYS <= 3660:
+    raise ImproperlyConfigured(f"REFUSED_CALLS_DAYS is from 7 to 3660, not {REFUSED_CALLS_DAYS}.")
+
 # How long after an unenrolment it can be undone: from then on enrolling again is the way back.
 UNDO_HOURS = env.int("UNDO_HOURS", default=24)
 if not 0 <= UNDO_HOURS <= 24 * 366:

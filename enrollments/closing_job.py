@@ -32,7 +32,7 @@ from enrollments.operations import (
 from enrollments.operations.tallying import AT_ONCE
 from targets.clock import brand_now
 from targets.models import Brand
-from targets.operations import purge_answers, purge_tokens
+from targets.operations import purge_answers, purge_refused_calls, purge_tokens
 
 FIRST_PAUSE = 1  # seconds before the database is tried again; doubled each time it fails
 LONGEST_PAUSE = 60
@@ -77,7 +77,8 @@ class Stop:
 
 
 class HourlyPurge:
-    """Removes what has expired, of all brands: answers to calls with an `Idempotency-Key`, tokens, uploaded lists."""
+    """Removes what has expired, of all brands: answers to calls with an `Idempotency-Key`, tokens, uploaded lists,
+    counts of refused calls."""
 
     def __init__(self, complain: Say, clock: Callable[[], float] = time.monotonic) -> None:
         self._complain = complain
@@ -107,6 +108,7 @@ class HourlyPurge:
             purge_answers(before=now - kept),
             purge_tokens(before=now),
             purge_plans(before=now - timedelta(days=settings.BULK_DAYS)),
+            purge_refused_calls(before=now.date() - timedelta(days=settings.REFUSED_CALLS_DAYS)),
         )
         for _ in range(BATCHES_AT_ONCE):
             if is_to_stop():

@@ -68,6 +68,7 @@ READING = {
     "enrollments.view_stay": Operation("See stays", api=False),
     "enrollments.view_run": Operation("See runs of streaks", api=False),
     "enrollments.view_progress": Operation("See progress", api=False),
+    "targets.view_refusedcalls": Operation("See which calls of the API were refused", api=False),
     "targets.view_apiuser": Operation("See API users", api=False),
     "targets.view_apiclient": Operation("See clients of OAuth", api=False),
 }

@@ -217,6 +217,9 @@ class ErrorCode(Enum):
     )
 
 
+REFUSALS = {each.value.code: each.value for each in ErrorCode}
+
+
 @dataclass(frozen=True)
 class Caution:
     """What the code of a warning means. It comes beside the data of a success."""

@@ -2,12 +2,14 @@
 
 import base64
 import gc
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 import simplejson
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
@@ -33,6 +35,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "soak: a long random or race run; needs the option --soak")
+    # Counted later, by a thread, refusals would change the database of whatever test is running then.
+    settings.REFUSED_CALLS_SECONDS = 0
+    os.environ["REFUSED_CALLS_SECONDS"] = "0"  # of servers in processes of their own
 
 
 def pytest_collection_finish() -> None:

@@ -1,4 +1,5 @@
-"""The dashboard: what runs in a brand today, who left lately, what closes soon and what should have closed.
+"""The dashboard: what runs in a brand today, who left lately, what closes soon, what should have closed, and
+what the API has refused.
 
 A constant number of statements, each bounded by what people have defined or by a limit, whatever the brand has grown
 to.
@@ -15,12 +16,13 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
 
+from enrollments.admin.refused import MOST_CODES, RefusedLately, refused_lately
 from enrollments.models import Participation, Receipt
 from enrollments.tally import Changes, Tally, tally
 from targets.brand_limits import of_brands_of
 from targets.clock import brand_now
 from targets.enums import EvaluationType
-from targets.models import Brand, Cycle, Target, TargetGroup
+from targets.models import Brand, Cycle, RefusedCalls, Target, TargetGroup
 from targets.queries import as_id
 
 DAYS = 30
@@ -80,7 +82,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """`chart` and `running` with its lists are None where he may not see what they are made of."""
+    """`chart`, `refused` and `running` with its lists are None where he may not see what they are made of."""
 
     brand: Brand
     brands: list[Brand]
@@ -90,6 +92,7 @@ class Dashboard:
     closing: list[Cycle]
     overdue: list[Cycle]
     own_overdue: int
+    refused: RefusedLately | None
 
     @property
     def overdue_count(self) -> int:
@@ -122,6 +125,7 @@ def dashboard(request: HttpRequest) -> Dashboard | None:
         closing=[cycle for cycle in due if cycle not in overdue],
         overdue=overdue,
         own_overdue=own_overdue(brand, now) if sees_programmes else 0,
+        refused=refused_lately(brand, timezone.now()) if may_see(request, RefusedCalls) else None,
     )
 
 
@@ -195,4 +199,10 @@ def own_overdue(brand: Brand, now: datetime) -> int:
 def context(request: HttpRequest) -> dict[str, Any]:
     """What the template of the dashboard asks for."""
     found = dashboard(request)
-    return {"dashboard": found, "is_dashboard": True, "most_lines": MOST_LINES, "most_counted": MOST_COUNTED}
+    return {
+        "dashboard": found,
+        "is_dashboard": True,
+        "most_lines": MOST_LINES,
+        "most_counted": MOST_COUNTED,
+        "most_codes": MOST_CODES,
+    }

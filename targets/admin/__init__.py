@@ -1,3 +1,3 @@
-from targets.admin import audit, brands, clients, customers, people, programmes
+from targets.admin import audit, brands, clients, customers, people, programmes, refused
 
-__all__ = ["audit", "brands", "clients", "customers", "people", "programmes"]
+__all__ = ["audit", "brands", "clients", "customers", "people", "programmes", "refused"]

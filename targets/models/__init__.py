@@ -5,6 +5,7 @@ from targets.models.customer import Customer
 from targets.models.history import FormerCycle, FormerValue, ProgrammeChange
 from targets.models.programme import MAX_VALUE, Cycle, Inactivity, StreakLevel, Target, TargetGroup, TargetValue
 from targets.models.quota import QuotaUse
+from targets.models.refused import RefusedCalls
 from targets.models.requests import StoredAnswer
 from targets.models.staff import StaffBrand
 
@@ -21,6 +22,7 @@ __all__ = [
     "Inactivity",
     "ProgrammeChange",
     "QuotaUse",
+    "RefusedCalls",
     "StaffBrand",
     "StoredAnswer",
     "StreakLevel",

@@ -31,6 +31,7 @@ from targets.operations.programmes import (
     unbound_periods,
 )
 from targets.operations.quota import Taken, take_units
+from targets.operations.refused_calls import Count, Refused, count_refused_calls, purge_refused_calls
 from targets.operations.second_factor import (
     Checked,
     begin_second_factor,
@@ -48,6 +49,7 @@ __all__ = [
     "Change",
     "Checked",
     "ClientMade",
+    "Count",
     "CustomerData",
     "FirstAnswer",
     "GroupData",
@@ -55,6 +57,7 @@ __all__ = [
     "LevelData",
     "PeriodData",
     "Programme",
+    "Refused",
     "SecretMade",
     "Taken",
     "TargetData",
@@ -63,12 +66,14 @@ __all__ = [
     "begin_second_factor",
     "check_second_factor",
     "confirm_second_factor",
+    "count_refused_calls",
     "create_api_client",
     "create_brand",
     "create_target_group",
     "forget_answers",
     "keep_on_primary",
     "purge_answers",
+    "purge_refused_calls",
     "purge_tokens",
     "put_customer",
     "put_customers",

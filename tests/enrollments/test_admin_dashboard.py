@@ -1,15 +1,17 @@
 """The dashboard of the admin: its numbers, whom it shows them, and what it costs."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from enrollments.enums import Effective
 from enrollments.operations import unenroll
 from targets.enums import Allocation, EvaluationType
 from targets.models import Cycle
+from targets.operations import Count, Refused, count_refused_calls
 from tests.enrollments.admin_scene import ACT, NOW, enrolled, programme, sandbox, signed_in, staff
 from tests.factories import START, BrandFactory
 
@@ -17,6 +19,8 @@ pytestmark = pytest.mark.django_db
 
 PROGRAMMES = ("targets.view_targetgroup", "targets.view_cycle")
 RECEIPTS = ("enrollments.view_receipt",)
+REFUSED = ("targets.view_refusedcalls",)
+TODAY = datetime(2026, 3, 9, 20, tzinfo=UTC)  # the tenth in Kolkata
 
 
 def shown(client, **query):
@@ -98,18 +102,76 @@ def test_brand_is_chosen_and_sandboxes_come_last():
     assert shown(client, brand=sandbox_brand.pk).now == NOW
 
 
+def refused(brand, *counted):
+    """`counted`: (days ago, call, code, how often)."""
+    last = TODAY.date() + timedelta(days=1)
+    count_refused_calls(
+        {
+            Refused(brand.pk, last - timedelta(days=ago), operation, code): Count(
+                calls, TODAY - timedelta(days=ago), "till", f"r{ago}"
+            )
+            for ago, operation, code, calls in counted
+        }
+    )
+
+
+def test_it_tells_which_calls_were_refused_in_seven_days_and_since_when(monkeypatch):
+    brand = BrandFactory(time_zone="Asia/Kolkata")
+    refused(
+        brand,
+        (0, "PUT /v3/customers/{customerId}", 300004, 3),
+        (0, "POST /v3/activities", 310011, 1),
+        (5, "GET /v3/customers/{customerId}", 310011, 1200),
+        (6, "GET /v3/receipts", 999, 1),
+        (7, "GET /v3/receipts", 4000, 1000),
+    )
+    refused(BrandFactory(), (0, "GET /v3/receipts", 4000, 1000))
+    monkeypatch.setattr("enrollments.admin.dashboard.timezone.now", lambda: TODAY)
+
+    page = signed_in(staff(*REFUSED, brands=[brand])).get("/admin/")
+
+    board = page.context["dashboard"].refused
+    unknown = "Invalid user id: this brand has no such customer."
+    assert (board.calls, board.has_more) == (1205, False)
+    assert [(each.code, each.meaning, each.calls, each.since.isoformat()) for each in board.codes] == [
+        (310011, unknown, 1201, "2026-03-05"),
+        (300004, "Invalid input.", 3, "2026-03-10"),
+        (999, "", 1, "2026-03-04"),
+    ]
+    assert board.codes[0].last_at == TODAY
+    html = page.content.decode()
+    assert "1,201 × " in html
+    assert f"?brand__id__exact={brand.pk}&amp;code=310011" in html
+    assert f'{unknown} <span class="quiet">since Thu 5 Mar' in html
+
+
+def test_refused_calls_are_shown_with_their_permission_only():
+    brand = BrandFactory()
+
+    boards = [shown(signed_in(staff(*granted, brands=[brand]))) for granted in (REFUSED, PROGRAMMES + RECEIPTS)]
+
+    assert [board.refused is not None for board in boards] == [True, False]
+
+
 @pytest.mark.parametrize("number", [1, 100])
 def test_it_costs_the_same_for_one_programme_and_for_a_hundred(number):
     brand = sandbox()
     targets = [programme(brand=brand, cycles=1, rewarded=False) for _ in range(number)]
     enrolled(targets[0])
-    client = signed_in(staff(*PROGRAMMES, *RECEIPTS, brands=[brand]))
+    count_refused_calls(
+        {
+            Refused(brand.pk, timezone.now().date(), "GET /v3/receipts", code): Count(1, timezone.now(), "till", "r")
+            for code in range(number)
+        }
+    )
+    client = signed_in(staff(*PROGRAMMES, *RECEIPTS, *REFUSED, brands=[brand]))
     client.get("/admin/")  # content types are remembered
 
     with CaptureQueriesContext(connection) as queries:
         board = shown(client)
 
-    assert len(queries) == 12
+    assert len(queries) == 13
+    assert board.refused.calls == number
     assert len(board.running) == min(number, 11)
     assert board.closing == []
     assert board.now - START == timedelta(days=3)

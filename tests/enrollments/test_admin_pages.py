@@ -27,7 +27,7 @@ from enrollments.models import (
 from enrollments.operations import ActivityData, edit_programme, enroll, record_activity, unenroll
 from targets.enums import TrackingType
 from targets.models import Brand, QuotaUse, StaffBrand, StoredAnswer
-from targets.operations import create_api_client
+from targets.operations import Count, Refused, count_refused_calls, create_api_client
 from tests.enrollments.admin_scene import ACT, LIST, NOW, enrolled, programme, signed_in, staff
 from tests.enrollments.plan_scene import planned
 from tests.factories import START, ApiUserFactory, freeze
@@ -71,6 +71,7 @@ STATEMENTS = {
     "ActivityOutcome": (6, 7),
     "Receipt": (6, 16),
     "LeavePlan": (6, 19),
+    "RefusedCalls": (5, 4),
 }
 EDITABLE = {"Brand", "ApiUser", "Customer"}
 READ_ONLY = sorted(MODELS.keys() - EDITABLE)
@@ -94,6 +95,8 @@ def one_more():
     user = ApiUserFactory(brand=milestone.brand).user
     create_api_client(username=user.username, brand_name=None, group_name=None)
     freeze(streak.target_group)
+    refused = Refused(user.api_user.brand_id, NOW.date(), "PUT /v3/clock", 300011)
+    count_refused_calls({refused: Count(1, NOW, user.username, "r-7")})
     planned(milestone, enrolled(milestone).customer.customer_id, 404)
 
 

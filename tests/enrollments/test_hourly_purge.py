@@ -1,9 +1,11 @@
-"""What `close_cycles --follow` removes between its passes: answers and tokens that have expired."""
+"""What `close_cycles --follow` removes between its passes: answers, tokens, lists and counts that have expired."""
 
 from datetime import timedelta
 from functools import partial
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import DatabaseError, OperationalError, connection
 from django.utils import timezone
 from oauth2_provider.models import AccessToken
@@ -11,12 +13,12 @@ from oauth2_provider.models import AccessToken
 from enrollments import closing_job
 from enrollments.closing_job import ClosingJob, HourlyPurge
 from enrollments.models import LeavePlan
-from targets.models import Brand, StoredAnswer
-from targets.operations import purge_answers
+from targets.models import Brand, RefusedCalls, StoredAnswer
+from targets.operations import Count, Refused, count_refused_calls, purge_answers, purge_refused_calls
 from tests.config.standing_clock import Clock
 from tests.enrollments.admin_scene import programme
 from tests.enrollments.plan_scene import older, planned
-from tests.factories import ApiUserFactory
+from tests.factories import ApiUserFactory, BrandFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -158,3 +160,36 @@ def test_old_lists_of_customers_are_removed_too(purge, settings):
     purge.go_on(lambda: False)
 
     assert LeavePlan.objects.count() == 0
+
+
+def refused(*ages):
+    """Counts of the days so many days ago; the code says how many."""
+    now, brand = timezone.now(), BrandFactory()
+    count_refused_calls(
+        {
+            Refused(brand.pk, now.date() - timedelta(days=age), "PUT /v3/clock", age): Count(1, now, "till", "r")
+            for age in ages
+        }
+    )
+
+
+def test_old_counts_of_refused_calls_are_removed_too(purge, settings):
+    settings.REFUSED_CALLS_DAYS = 30
+    refused(0, 30, 31, 400)
+
+    purge.go_on(lambda: False)
+
+    assert sorted(RefusedCalls.objects.values_list("code", flat=True)) == [0, 30]
+
+
+def test_command_removes_old_counts_of_refused_calls_oldest_first(settings):
+    settings.REFUSED_CALLS_DAYS = 30
+    refused(30, 31, 32, 33)
+    first = next(purge_refused_calls(before=timezone.now().date(), at_once=1))
+    left = sorted(RefusedCalls.objects.values_list("code", flat=True))
+    out = StringIO()
+
+    call_command("purge_refused_calls", stdout=out)
+
+    assert (first, left, out.getvalue()) == (1, [30, 31, 32], "Counts of refused calls removed: 2.\n")
+    assert RefusedCalls.objects.get().code == 30

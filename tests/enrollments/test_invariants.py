@@ -54,6 +54,9 @@ VIOLATIONS = {
     "stored_answer_once": f"{AN_ANSWER.format(digit='0')}; {AN_ANSWER.format(digit='0')}",
     "stored_answer_has_digests": AN_ANSWER.format(digit="x"),
     "api_user_former_secret_ends": "UPDATE targets_apiuser SET former_digest = secret_digest",
+    "refused_calls_unique": "INSERT INTO targets_refusedcalls (brand_id, day, operation, code, calls, "
+    "last_at, last_by, last_request_id) SELECT id, '2026-01-31', 'PUT /v3/clock', 300011, 1, now(), 'till', 'r' "
+    "FROM targets_brand, generate_series(1, 2)",
     "staff_brand_once": "INSERT INTO targets_staffbrand (user_id, brand_id) "
     "SELECT user_id, NULL FROM targets_apiuser, generate_series(1, 2)",
     "customer_unique_in_brand": "UPDATE targets_customer SET customer_id = "

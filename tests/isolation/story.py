@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Model
 from django.test import Client
+from django.utils import timezone
 
 from enrollments.editing import CycleEdit, ProgrammeEdit, TargetEdit
 from enrollments.enums import ReceiptKind
@@ -19,7 +20,7 @@ from enrollments.models import LeavePlan, Participation
 from enrollments.operations import edit_programme, unenroll
 from targets.enums import TrackingType
 from targets.models import AuditEntry, Brand, Customer, Target
-from targets.operations import create_api_client
+from targets.operations import Count, Refused, count_refused_calls, create_api_client
 from tests.enrollments.admin_scene import ACT, NOW, enrolled, programme, seen, signed_in, staff, unenrol_page
 from tests.enrollments.plan_scene import uploaded
 from tests.enrollments.test_admin_editing import filled_in, page_of
@@ -122,6 +123,8 @@ def story_of(word: str) -> Story:
     with_history(milestone, streak, at=NOW)
     till = ApiUserFactory(brand=brand, user__username=f"{word}-till").user.username
     create_api_client(username=till, brand_name=None, group_name=None)
+    refused = Refused(brand.pk, timezone.now().date(), f"POST /v3/{word}", 310011)
+    count_refused_calls({refused: Count(1, timezone.now(), till, word)})
     Group.objects.get_or_create(name="Night shift")
     listed, waiting = two_lists(milestone, NUMBER, f"{word}-1", word, by=f"{word}-lead", reason=word)
     return Story(brand, milestone, open_, leaving, left, listed, waiting)

@@ -39,6 +39,9 @@ INSERT INTO targets_auditentry
   (by, action, kind, object_id, name, changes, source, address, credential, request_id)
 SELECT 'anna-' || n % 50, 'CHANGED', 'user', n, 'till-' || n, '[]', 'ADMIN', '192.0.2.1', 'session', md5('r' || n)
   FROM generate_series(1, 10000) n;
+INSERT INTO targets_refusedcalls (brand_id, day, operation, code, calls, last_at, last_by, last_request_id)
+SELECT {brand}, now()::date - day, 'POST /v3/' || n, 310000 + n, 1, now(), 'till-1', md5('r' || n)
+  FROM generate_series(0, 89) day, generate_series(1, 60) n;
 INSERT INTO django_session (session_key, session_data, expire_date)
 SELECT md5('s' || n), '', now() + interval '1 day' FROM generate_series(1, 10000) n;
 INSERT INTO oauth2_provider_accesstoken

@@ -12,7 +12,8 @@ from typing import Any
 from django.db import connection, transaction
 from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
-# What has a row for each customer, enrolment, event, call or sign-in. All else is as large as what people define.
+# What has a row for each customer, enrolment, event, call or sign-in, or each day. All else is as large as what people
+# define.
 GROWING = (
     "auth_user",
     "django_session",
@@ -30,6 +31,7 @@ GROWING = (
     "targets_auditentry",
     "targets_customer",
     "targets_quotause",
+    "targets_refusedcalls",
     "targets_storedanswer",
 )
 

@@ -33,6 +33,7 @@ def test_index_bears_our_name_and_lists_customers_first(chief):
     assert [app["name"] for app in apps][:3] == ["Customers and programmes", "Enrolments and activity", "Rewards"]
     assert [each["object_name"] for each in apps[0]["models"]] == [
         "Customer",
+        "RefusedCalls",
         "TargetGroup",
         "Target",
         "Cycle",
