@@ -39,7 +39,7 @@ class BrandDayFilter(TypedFilter):
 
 @admin.register(RefusedCalls)
 class RefusedCallsAdmin(ReadOnlyAdmin):
-    list_display = ("day", "operation", "code", "meaning", "calls", "last_at", "last_by", "last_request_id", "brand")
+    list_display = ("day", "calls", "code", "meaning", "operation", "last_at", "last_by", "last_request_id", "brand")
     list_filter = ("brand", CodeFilter, BrandDayFilter)
     list_select_related = ("brand",)
     fields = (

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from enrollments.operations import unenroll
 from targets.enums import Allocation, TrackingType
+from targets.operations import Count, Refused, count_refused_calls
 from tests.config.second_factor_scene import with_second_factor
 from tests.enrollments.admin_scene import ACT, NOW, enrolled, programme, signed_in, staff
 
@@ -49,6 +51,8 @@ def test_axe_finds_nothing_grave_on_any_kind_of_page(chief):
     streak = enrolled(programme(brand=target.brand, name="XYZ", tracking_type=TrackingType.STREAKS, levels=(1, 2)))
     participation, left = enrolled(target, achieved=True), enrolled(target, achieved=True)
     receipt = unenroll(customer=left.customer, target=target, at=NOW, **ACT)
+    refused = Refused(target.brand_id, timezone.now().date(), "POST /v3/activities", 310011)
+    count_refused_calls({refused: Count(1200, timezone.now(), "till", "r-7")})
     paths = [
         "",
         f"targets/customer/{participation.customer_id}/change/",
@@ -63,6 +67,7 @@ def test_axe_finds_nothing_grave_on_any_kind_of_page(chief):
         f"enrollments/receipt/{receipt.pk}/undo/",
         "auth/user/add/",
         "targets/auditentry/",
+        "targets/refusedcalls/",
         "second_factor/",
     ]
 

@@ -153,6 +153,17 @@ def test_refused_calls_are_shown_with_their_permission_only():
     assert [board.refused is not None for board in boards] == [True, False]
 
 
+def test_refused_calls_of_a_sandbox_are_of_real_days():
+    brand = sandbox()
+    now = timezone.now()
+    count_refused_calls({Refused(brand.pk, now.date(), "GET /v3/receipts", 4000): Count(3, now, "till", "r")})
+
+    page = signed_in(staff(*REFUSED, brands=[brand])).get("/admin/")
+
+    assert page.context["dashboard"].refused.calls == 3
+    assert "By the real clock." in page.content.decode()
+
+
 @pytest.mark.parametrize("number", [1, 100])
 def test_it_costs_the_same_for_one_programme_and_for_a_hundred(number):
     brand = sandbox()
