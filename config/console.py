@@ -112,7 +112,14 @@ class Console(AdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
-        return context | {"sections": sections(context["available_apps"], request.path)}
+        found = sections(context["available_apps"], request.path)
+        return context | {"sections": found, "may_find_customers": self.may_find_customers(request)}
+
+    def may_find_customers(self, request: HttpRequest) -> bool:
+        """Whether the box that finds a customer is at the top of his pages."""
+        from targets.models import Customer  # models cannot be loaded as early as this very site
+
+        return self.has_permission(request) and self.get_model_admin(Customer).has_view_permission(request)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from enrollments.admin.dashboard import context  # admin modules are registered with this very site

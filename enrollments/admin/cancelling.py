@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
 
-from enrollments.admin.forms import ChangeForm
+from enrollments.admin.forms import CancelForm
 from enrollments.admin.states import is_inactive
 from enrollments.enums import Source
 from enrollments.models import Participation, Receipt
@@ -32,7 +32,7 @@ class Cancelling(ConsoleAdmin):
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         self.refuse_unless_may(request, "enrollments.cancel_leave")
         participation = self.row_or_404(request, pk, "brand", "customer", "target__target_group")
-        form = ChangeForm(request.POST or None)
+        form = CancelForm(request.POST or None)
         if not is_inactive(participation):
             del form.fields["include_inactive"]
         else:
@@ -69,7 +69,7 @@ class Cancelling(ConsoleAdmin):
 
         return run_at_now(participation.brand, operation)
 
-    def cancel_page(self, request: HttpRequest, participation: Participation, form: ChangeForm) -> HttpResponse:
+    def cancel_page(self, request: HttpRequest, participation: Participation, form: CancelForm) -> HttpResponse:
         (standing,) = standings([participation], brand_now(participation.brand))
         request.current_app = self.admin_site.name  # as Django's own admin views do
         context: dict[str, Any] = {

@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
 
-from enrollments.admin.forms import ReasonField
+from enrollments.admin.reasons import ERASING, ReasonField
 from enrollments.enums import Source
 from enrollments.operations import Erasure, erase_customer
 from enrollments.receipts import accounts
@@ -21,6 +21,7 @@ from targets.models import Customer
 
 class EraseForm(forms.Form):
     reason = ReasonField(
+        ERASING,
         help_text="Kept for good: name a ticket, never the person.",
         error_messages={"required": "Say why: the reason is kept with the pseudonym."},
     )

@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
 
-from enrollments.admin.forms import ReasonField
+from enrollments.admin.reasons import RETURNING, ReasonField
 from enrollments.enums import Source
 from enrollments.models import Participation, Receipt
 from enrollments.operations import enroll
@@ -49,7 +49,7 @@ class ReenrolForm(forms.Form):
     way = forms.ChoiceField(
         choices=[(each.value, each.name) for each in Way], error_messages={"required": "Choose one of the two."}
     )
-    reason = ReasonField()
+    reason = ReasonField(RETURNING)
 
 
 class Reenrolling(ConsoleAdmin):

@@ -9,7 +9,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
 
-from enrollments.admin.forms import ChangeForm
+from enrollments.admin.forms import UndoForm
 from enrollments.enums import Source
 from enrollments.models import Receipt
 from enrollments.operations import Undone, undo_leave
@@ -34,8 +34,7 @@ class UndoingPage(ConsoleAdmin):
         receipt = self.row_or_404(
             request, pk, "brand", "participation__customer", "participation__target__target_group"
         )
-        form = ChangeForm(request.POST or None)
-        del form.fields["include_inactive"]  # what is frozen is not undone, for staff neither
+        form = UndoForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
                 undone = self.undo(request, receipt, form.cleaned_data["reason"])
@@ -66,7 +65,7 @@ class UndoingPage(ConsoleAdmin):
 
         return run_at_now(receipt.brand, operation)
 
-    def undo_page(self, request: HttpRequest, receipt: Receipt, form: ChangeForm) -> HttpResponse:
+    def undo_page(self, request: HttpRequest, receipt: Receipt, form: UndoForm) -> HttpResponse:
         undone, refusal = None, ""
         try:
             undone = self.undo(request, receipt, "", dry_run=True)

@@ -3,18 +3,11 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
-from enrollments.admin.forms import ReasonField
+from enrollments.admin.reasons import LEAVING, ReasonField
 from enrollments.enums import Effective
 from enrollments.uploaded import MOST_ROWS, Given, UnusableList, read_list
 from targets.models import Target, TargetGroup
 
-COMMON_REASONS = (
-    "Asked to be taken out",
-    "Enrolled by mistake",
-    "No longer entitled",
-    "Misuse",
-    "Programme is being replaced",
-)
 MEGABYTES = settings.FILE_UPLOAD_MAX_MEMORY_SIZE // 1024**2
 
 
@@ -29,7 +22,7 @@ class UploadForm(forms.Form):
         error_messages={"required": "Choose a file."},
     )
     effective = forms.ChoiceField(label="When", choices=Effective.choices, widget=forms.RadioSelect, initial="now")
-    reason = ReasonField(help_text="Kept on each receipt, at most 500 characters.")
+    reason = ReasonField(LEAVING, help_text="Kept on each receipt, at most 500 characters.")
     include_inactive = forms.BooleanField(
         required=False, label="Also in an inactive programme", help_text="Inactive programmes are frozen for clients."
     )
@@ -39,7 +32,6 @@ class UploadForm(forms.Form):
         self.given: list[Given] = []
         targets = group.targets.select_related("target_group").order_by("pk")
         self.fields["target"].queryset = targets  # type: ignore[attr-defined]  # of its field
-        self.fields["reason"].widget.attrs["list"] = "common-reasons"
         if group.is_active and all(each.is_active for each in targets):
             del self.fields["include_inactive"]
         if is_too_large:

@@ -7,7 +7,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from enrollments.admin.upload_form import COMMON_REASONS, UploadForm
+from enrollments.admin.upload_form import UploadForm
 from enrollments.enums import Effective
 from enrollments.models import LeavePlan
 from enrollments.operations import upload_plan
@@ -55,7 +55,6 @@ class UploadingLists(ConsoleAdmin):
             "title": f"Unenrol many from {group}",
             "group": group,
             "form": form,
-            "reasons": COMMON_REASONS,
             "approval_above": settings.BULK_APPROVAL_ABOVE,
             "plans": plans[:MOST_PLANS],
         }

@@ -56,7 +56,7 @@ def test_it_is_set_up_with_the_code_of_an_app_and_asked_for_from_then_on(page, c
     log_in(page)
     expect(page.get_by_label("Code of the app")).to_be_focused()
     page.goto("/admin/targets/customer/")
-    expect(page.get_by_label("Code of the app")).to_be_visible()
+    expect(page.get_by_label("Code of the app")).to_be_focused()
     page.keyboard.type(wrong_code(device))
     page.keyboard.press("Enter")
     expect(page.get_by_text("This code is not right, or was used before.")).to_be_visible()

@@ -204,7 +204,9 @@ def test_page_takes_as_many_statements_for_a_hundred_programmes_and_three_thousa
     assert (few.participations.count(), len(timeline(few, at_once=100).entries)) == (2, 30)
     assert counts == [25, 25, 22, 22]
     with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; ANALYZE enrollments_activity, enrollments_activityoutcome")
+        cursor.execute(
+            "SET CONSTRAINTS ALL IMMEDIATE; ANALYZE enrollments_activity, enrollments_activityoutcome, enrollments_stay"
+        )
     with watched_and_undone() as read:
         page(chief, many, before=older)
     assert [each for each in read if each.rows > MOST_READ] == []
