@@ -1,10 +1,12 @@
 """A customer's page with all that happened to him: he belongs to targets, what he is enrolled in belongs here."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 
+from enrollments.admin.deeds import deeds
 from enrollments.admin.erasing import Erasing
 from enrollments.admin.person import programmes_of
 from enrollments.timeline import Moment, timeline
@@ -47,7 +49,9 @@ class CustomerWithEnrolmentsAdmin(Erasing, CustomerAdmin):
             .order_by("-granted_at", "-pk")[: MOST_GRANTS + 1]
         )
         return {
-            "programmes": programmes_of(customer, request.GET.get("programmes", "")),
+            "programmes": programmes_of(
+                customer, request.GET.get("programmes", ""), partial(deeds, self.admin_site, request)
+            ),
             "grants": grants[:MOST_GRANTS],
             "has_more_grants": len(grants) > MOST_GRANTS,
             "timeline": timeline(customer, before=before, with_activities=with_activities),

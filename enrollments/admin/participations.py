@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
 
 from enrollments.admin.cancelling import Cancelling
+from enrollments.admin.deeds import deeds
 from enrollments.admin.person import whys_of
-from enrollments.admin.reenrolling import PERMISSION as ENROL
 from enrollments.admin.reenrolling import Reenrolling
 from enrollments.admin.states import badge, with_last_stay
 from enrollments.admin.unenrolling import Unenrolling
@@ -71,9 +71,7 @@ class ParticipationAdmin(Unenrolling, Cancelling, Reenrolling, ReadOnlyAdmin, Cu
             "stays": stay_lines(standing),
             "receipts": receipts[:MOST_RECEIPTS],
             "has_more_receipts": len(receipts) > MOST_RECEIPTS,
-            "can_unenroll": self.may_unenroll(request, 1),
-            "can_reenrol": not standing.is_enrolled and obj.customer.erased_at is None and self.may(request, ENROL),
-            "can_cancel": self.may(request, "enrollments.cancel_leave"),
+            "deeds": deeds(self.admin_site, request, standing, now),
         }
         return super().render_change_form(request, context | enrolment, add, change, form_url, obj)
 

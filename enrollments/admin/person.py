@@ -1,12 +1,14 @@
 """What the page of a customer shows: his programmes as strips of cycles with “why?”, and where their pages are."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from enrollments.admin.deeds import Deeds
 from enrollments.admin.states import state, with_last_stay
+from enrollments.admin.strips import around_now
 from enrollments.enums import CycleStatus
 from enrollments.models import Participation, Run
 from enrollments.standing import CycleStanding, LevelStanding, Standing, standings
@@ -18,8 +20,6 @@ from targets.queries import as_id
 
 PROGRAMMES_AT_ONCE = 10
 MOST_PROGRAMMES = 1_000
-CYCLES_AT_ONCE = 24
-CYCLES_TO_COME = 6  # of them, so that most are of what has been
 
 # Beside the colour and the words: told apart also where neither is seen.
 SIGNS = {
@@ -62,6 +62,7 @@ class Programme:
 
     participation: Participation
     state: str
+    deeds: Deeds
     standing: Standing
     cycles: list[CycleBox]
     others: int
@@ -92,7 +93,7 @@ class Programmes:
         return list(SIGNS.items())
 
 
-def programmes_of(customer: Customer, page: str) -> Programmes:
+def programmes_of(customer: Customer, page: str, deeds_of: Callable[[Standing, datetime], Deeds]) -> Programmes:
     """Those he is enrolled in first, each kind newest first. `page`: its number, as it was asked for."""
     at = brand_now(customer.brand)
     rows = Participation.objects.filter(customer=customer).select_related("target__target_group").order_by("-pk")
@@ -104,26 +105,29 @@ def programmes_of(customer: Customer, page: str) -> Programmes:
     pages = max(1, -(-len(kept) // PROGRAMMES_AT_ONCE))
     number = min(as_id(page) or 1, pages)
     shown = kept[(number - 1) * PROGRAMMES_AT_ONCE : number * PROGRAMMES_AT_ONCE]
-    return Programmes(_programmes(shown, at), number, pages, len(kept), is_cut=len(found) > MOST_PROGRAMMES)
+    return Programmes(_programmes(shown, at, deeds_of), number, pages, len(kept), is_cut=len(found) > MOST_PROGRAMMES)
 
 
-def _programmes(participations: Sequence[Participation], at: datetime) -> list[Programme]:
+def _programmes(
+    participations: Sequence[Participation], at: datetime, deeds_of: Callable[[Standing, datetime], Deeds]
+) -> list[Programme]:
     found = standings(participations, at)
     runs: dict[int, list[Run]] = defaultdict(list)
     for run in Run.objects.filter(participation__in=[each.pk for each in participations]).order_by("-number"):
         runs[run.participation_id].append(run)
     return [
-        _programme(standing, known, runs[standing.participation.pk])
+        _programme(standing, known, runs[standing.participation.pk], deeds_of(standing, at))
         for standing, known in zip(found, known_of(found, at), strict=True)
     ]
 
 
-def _programme(standing: Standing, known: Known, runs: list[Run]) -> Programme:
+def _programme(standing: Standing, known: Known, runs: list[Run], deeds: Deeds) -> Programme:
     lines = around_now(standing.cycles, known.at)
     is_streak = standing.participation.target.target_group.is_streak
     return Programme(
         participation=standing.participation,
         state=state(standing.participation),
+        deeds=deeds,
         standing=standing,
         cycles=cycle_boxes(standing, lines, known),
         others=len(standing.cycles) - len(lines),
@@ -148,10 +152,3 @@ def whys_of(standing: Standing, at: datetime) -> tuple[list[CycleBox], list[tupl
 
 def _run_line(standing: Standing, run: Run) -> RunLine:
     return RunLine(run, [grant for grant in standing.grants if grant.level_id and grant.run_number == run.number])
-
-
-def around_now(lines: Sequence[CycleStanding], at: datetime) -> Sequence[CycleStanding]:
-    """At most as many as are shown at once: those to come soon, and before them those that have been."""
-    begun = sum(1 for line in lines if line.cycle.has_begun(at))
-    end = min(len(lines), max(begun + CYCLES_TO_COME, CYCLES_AT_ONCE))
-    return lines[max(0, end - CYCLES_AT_ONCE) : end]

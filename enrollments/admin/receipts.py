@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.text import Truncator
 
 from enrollments.admin.history import OfParticipation, ParticipationGroupFilter
+from enrollments.admin.strips import strip_of
+from enrollments.admin.told import for_customer
 from enrollments.admin.undoing import PERMISSION, UndoingPage
 from enrollments.models import Receipt
 from enrollments.receipts import LEAVING, account
@@ -54,10 +56,13 @@ class ReceiptAdmin(UndoingPage, OfParticipation):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
+        found = account(obj)
         told = {
             "title": str(obj),
             "subtitle": None,
-            "account": account(obj),
+            "account": found,
+            "strip": strip_of(found),
+            "for_customer": for_customer(found),
             "zone": obj.participation.target.target_group.time_zone,
             "can_undo": obj.kind in LEAVING and self.may(request, PERMISSION),
             "undone_by": Receipt.objects.filter(undoes=obj).first(),

@@ -10,6 +10,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods
 
 from enrollments.admin.forms import UndoForm
+from enrollments.admin.strips import strip_of
 from enrollments.enums import Source
 from enrollments.models import Receipt
 from enrollments.operations import Undone, undo_leave
@@ -71,6 +72,7 @@ class UndoingPage(ConsoleAdmin):
             undone = self.undo(request, receipt, "", dry_run=True)
         except (DomainError, OperationalError) as error:
             refusal = str(error)
+        found = account(undone.receipt) if undone else None
         request.current_app = self.admin_site.name  # as Django's own admin views do
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
@@ -80,7 +82,8 @@ class UndoingPage(ConsoleAdmin):
             "participation": receipt.participation,
             "zone": receipt.participation.target.target_group.time_zone,
             "undone": undone,
-            "account": account(undone.receipt) if undone else None,
+            "account": found,
+            "strip": strip_of(found) if found else None,
             "shown": shown(undone) if undone else "",
             "refusal": refusal,
             "form": form,

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from enrollments.admin.forms import ChangeForm
 from enrollments.admin.states import is_inactive, zoned
+from enrollments.admin.strips import Strip, strip_of
 from enrollments.batch import Batch, Left, leave, leave_as_foreseen, leave_each
 from enrollments.enums import Effective, LeaveOutcome, ReceiptKind, Source
 from enrollments.foreseen import Foreseen
@@ -57,6 +58,10 @@ class Preview:
     @property
     def is_inactive(self) -> bool:
         return is_inactive(self.participation)
+
+    @property
+    def strip(self) -> Strip | None:
+        return strip_of(self.account) if self.account else None
 
     @property
     def leaves_at(self) -> datetime | None:

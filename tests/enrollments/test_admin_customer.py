@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import strip_tags
 
-from enrollments.admin.person import around_now
+from enrollments.admin.strips import around_now
 from enrollments.enums import ReceiptKind
 from enrollments.models import Activity, ActivityOutcome, Participation
 from enrollments.operations import (
@@ -204,12 +204,12 @@ def test_page_takes_as_many_statements_for_a_hundred_programmes_and_three_thousa
     assert (few.participations.count(), len(timeline(few, at_once=100).entries)) == (2, 30)
     assert counts == [25, 25, 22, 22]
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SET CONSTRAINTS ALL IMMEDIATE; ANALYZE enrollments_activity, enrollments_activityoutcome, enrollments_stay"
-        )
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE; ANALYZE enrollments_activity, enrollments_activityoutcome")
     with watched_and_undone() as read:
         page(chief, many, before=older)
-    assert [each for each in read if each.rows > MOST_READ] == []
+    # Of the long tables: the hundred enrolments fit into a page or two, which may well be read from end to end.
+    long = {"enrollments_activity", "enrollments_activityoutcome"}
+    assert [each for each in read if each.table in long and each.rows > MOST_READ] == []
 
 
 def test_timeline_tells_everything_newest_first_and_once(chief):

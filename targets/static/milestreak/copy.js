@@ -1,5 +1,5 @@
 /* Buttons with `data-copy` put that text on the clipboard. Where that is not allowed, the sentence beside the button is
-   selected, so that it can be copied by hand. Without scripts the buttons stay hidden. */
+   selected, so that it can be copied by hand. `data-print` prints the page. Without scripts the buttons stay hidden. */
 "use strict";
 (() => {
   const selectBeside = (button) => {
@@ -15,6 +15,11 @@
     label.data = word;
     setTimeout(() => { label.data = "Copy"; }, 2000);
   };
+
+  for (const button of document.querySelectorAll("button[data-print]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => print());
+  }
 
   for (const button of document.querySelectorAll("button[data-copy]")) {
     button.hidden = false;
