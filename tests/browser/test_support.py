@@ -48,27 +48,34 @@ def of_admin() -> list[Receipt]:
     return list(Receipt.objects.filter(source=Source.ADMIN).order_by("pk"))
 
 
-def test_customer_is_found_unenrolled_with_a_forfeited_reward_and_his_receipt_read(support, target):
+def test_customer_is_found_unenrolled_with_a_forfeited_reward_and_his_receipt_copied(support, target):
     enrolled(target, achieved=True, customer_id=423789336, first_name="Ann")
 
-    support.get_by_role("link", name="Customers", exact=True).first.click()
-    support.get_by_role("textbox", name="Search").fill("423789336")
-    support.get_by_role("button", name="Search").click()
-    support.get_by_role("link", name="423789336").click()
-    support.get_by_role("link", name="ABC").first.click()
-    expect(support.locator(".state")).to_contain_text("Enrolled since 1 Jan 2026, 05:30.")
-    support.get_by_role("link", name="Unenrol …").click()
+    support.get_by_label("Find a customer").fill("423789336")
+    support.get_by_label("Find a customer").press("Enter")
+    support.get_by_role("link", name="Unenrol … from ABC").click()
     expect(support.locator(".words .forfeited")).to_contain_text("The reward of c1, 100 points.")
+    strip = support.get_by_role("list", name="His cycles, after leaving")
+    expect(strip.get_by_role("listitem").first).to_have_text("✕c1: Left, reward forfeited, running")
+    support.get_by_role("button", name="Enrolled by mistake").click()
+    expect(support.get_by_label("Reason")).to_have_value("Enrolled by mistake")
     assert of_admin() == []
-    support.get_by_label("Reason").fill("Moved abroad")
     support.get_by_role("button", name="Unenrol", exact=True).click()
 
     expect(support.locator(".messagelist")).to_contain_text("The reward of c1 is forfeited.")
-    expect(support.locator(".facts")).to_contain_text("Moved abroad")
+    expect(support.locator(".facts")).to_contain_text("Enrolled by mistake")
     expect(support.locator(".facts")).to_contain_text("4 Jan 2026, 05:30 Asia/Kolkata")
+    support.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    support.get_by_role("button", name="Copy the text for the customer").click()
+    expect(support.get_by_role("button", name="Copied")).to_be_visible()
     (receipt,) = of_admin()
+    text = support.evaluate("navigator.clipboard.readText()")
+    assert text.startswith("ABC: unenrolled on 4 Jan 2026, 05:30 (Asia/Kolkata).\nForfeited: the reward of c1.")
+    support.emulate_media(media="print")
+    for away in ("#header", "#sidebar", ".object-tools"):
+        expect(support.locator(away)).to_be_hidden()
     assert support.url.endswith(f"/admin/enrollments/receipt/{receipt.pk}/change/")
-    assert (receipt.kind, receipt.actor, receipt.reason) == (ReceiptKind.UNENROLLED, "sam", "Moved abroad")
+    assert (receipt.kind, receipt.actor, receipt.reason) == (ReceiptKind.UNENROLLED, "sam", "Enrolled by mistake")
 
 
 def test_two_customers_are_chosen_in_the_list_and_leave_at_the_end_of_the_cycle(support, target):
@@ -80,7 +87,7 @@ def test_two_customers_are_chosen_in_the_list_and_leave_at_the_end_of_the_cycle(
     support.get_by_role("button", name="Go").click()
     expect(support.locator(".loud")).to_contain_text("1 of 2 forfeits a reward")
     support.get_by_label("Reason").fill("Both asked")
-    support.get_by_role("button", name="At the end of the running cycle").click()
+    support.get_by_role("button", name="Leave at the end of the running cycle instead").click()
     expect(support.locator(".loud")).to_have_count(0)
     expect(support.get_by_label("Reason")).to_have_value("Both asked")
     support.get_by_role("button", name="Schedule the leave of 2 customers").click()

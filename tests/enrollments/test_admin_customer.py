@@ -122,6 +122,29 @@ def test_strip_of_a_long_programme_is_of_the_cycles_around_now(cycles, days, sho
     assert (lines[0].cycle.number, lines[-1].cycle.number) == shown
 
 
+def test_each_programme_has_the_buttons_of_what_may_be_done_to_it():
+    target = programme(name="ABC")
+    stays, left = enrolled(target), enrolled(target)
+    receipt = unenroll(customer=left.customer, target=target, at=NOW, **ACT)
+    see = ("targets.view_customer", "enrollments.view_participation", "enrollments.view_receipt")
+    may = ("enrollments.unenroll", "enrollments.enroll", "enrollments.undo_unenrolment")
+    reader, lead = signed_in(staff(*see)), signed_in(staff(*see, *may))
+    addresses = [
+        f"/participation/unenroll/?id={stays.pk}",
+        f"/participation/{left.pk}/re-enrol/",
+        f"/receipt/{receipt.pk}/undo/",
+    ]
+
+    def offered(client):
+        pages = page(client, stays.customer), page(client, left.customer)
+        return [[address in each for address in addresses] for each in pages]
+
+    assert offered(reader) == [[False] * 3] * 2
+    assert offered(lead) == [[True, False, False], [False, True, True]]
+    Brand.objects.update(clock_at=NOW + 2 * DAY)
+    assert offered(lead) == [[True, False, False], [False, True, False]]  # too late to be undone
+
+
 def test_those_he_is_in_come_first_ten_at_a_time(chief):
     brand = sandbox()
     targets = [programme(brand=brand, name=f"P{number}") for number in range(12)]

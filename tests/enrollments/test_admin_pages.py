@@ -12,7 +12,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import strip_tags
 
+from enrollments.admin.told import for_customer
 from enrollments.editing import CycleEdit, ProgrammeEdit, TargetEdit
+from enrollments.enums import Effective
 from enrollments.models import (
     Activity,
     ArchivedActivity,
@@ -25,7 +27,8 @@ from enrollments.models import (
     TallyPosition,
 )
 from enrollments.operations import ActivityData, edit_programme, enroll, record_activity, unenroll
-from targets.enums import TrackingType
+from enrollments.receipts import account
+from targets.enums import Allocation, TrackingType
 from targets.models import Brand, QuotaUse, StaffBrand, StoredAnswer
 from targets.operations import Count, Refused, count_refused_calls, create_api_client
 from tests.enrollments.admin_scene import ACT, LIST, NOW, enrolled, programme, signed_in, staff
@@ -385,6 +388,30 @@ def test_receipt_page_says_what_it_meant_and_what_it_took_back(chief):
     assert "<strong>The reward of c1.</strong>" in html
     assert '4 Jan 2026, 05:30 <span class="quiet">Asia/Kolkata</span>' in html
     assert "Moved" in html
+
+
+def test_text_for_the_customer_says_what_it_meant_and_names_nobody_and_no_reason(chief):
+    target = programme(allocation=Allocation.PERIOD_END, name="ABC")
+    forfeits, leaves = enrolled(target, achieved=True), enrolled(target)
+    told = {"by": "margarethe", "source": "ADMIN", "reason": "Misuse"}
+
+    texts = [
+        for_customer(account(unenroll(customer=each.customer, target=target, at=NOW, effective=when, **told)))
+        for each, when in ((forfeits, Effective.NOW), (leaves, Effective.END_OF_CYCLE))
+    ]
+
+    assert texts == [
+        "ABC: unenrolled on 4 Jan 2026, 00:00 (UTC).\n"
+        "Forfeited: the reward of c1. The target was reached, but the reward is given when the cycle closes, and the "
+        "enrolment ended before.\n"
+        "Left: c1 to c5.\n"
+        f"Receipt {forfeits.receipts.latest('pk').pk}.",
+        "ABC: leave scheduled on 4 Jan 2026, 00:00 (UTC).\n"
+        "Member until the end of c1, 31 Jan 2026, 00:00.\n"
+        "Kept: c1, with what was earned there or will still be given at the close.\n"
+        "Left: c2 to c5.\n"
+        f"Receipt {leaves.receipts.latest('pk').pk}.",
+    ]
 
 
 def test_activity_that_comes_late_does_not_change_a_receipts_page(chief):

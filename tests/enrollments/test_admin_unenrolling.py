@@ -73,6 +73,7 @@ def test_preview_says_what_is_kept_left_and_forfeited_and_writes_nothing(support
     assert "<dt>Left</dt><dd>c2 to c5.</dd>" in html
     assert '<div class="forfeited"><dt>Forfeited</dt><dd><strong>The reward of c2, 100 points.</strong>' in html
     assert "Leaving at the end of the running cycle keeps it." in html
+    assert 'name="show" value="endOfCycle" class="instead">' in html
     assert '<dd>3 Feb 2026, 00:00 <span class="quiet">UTC</span></dd>' in html
 
 

@@ -321,13 +321,21 @@ def test_with_the_permission_every_page_opens_and_what_it_is_for_is_done(story):
             if is_for_all:
                 client = member(story, tuple(needed))
             was = state() if request.writes else None
-            status = asked(client, method, address, data).status_code
+            answer = asked(client, method, address, data)
             expected = request.refused if request.needs == Opens.TO_NOBODY else request.got
-            if (status, request.writes and state() == was) != (expected, False):
-                wrong[what] = status
+            if (answer.status_code, request.writes and state() == was) != (expected, False):
+                wrong[what] = answer.status_code
+            if not is_unframed(answer):
+                wrong[f"{what}, in a frame"] = answer.headers
 
     assert wrong == {}
     assert state() == before
+
+
+def is_unframed(answer: Any) -> bool:
+    """Whether no other site may show it within its own pages, to have its buttons pressed unseen."""
+    policy = answer.headers.get("Content-Security-Policy", "")
+    return answer.headers.get("X-Frame-Options") == "DENY" and "frame-ancestors 'none'" in policy
 
 
 @pytest.mark.parametrize("is_limited", [True, False])

@@ -114,6 +114,18 @@ def test_one_is_landed_on_several_are_listed_and_nobody_is_said(ann):
     assert ("Nobody is known by this." in nobody, "<script>" in nobody) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("permission", "shown"), [("targets.view_customer", True), ("enrollments.view_participation", False)]
+)
+def test_box_is_at_the_top_of_every_page_of_who_may_see_customers(permission, shown):
+    client = signed_in(staff(permission))
+    lists = {True: "targets/customer/", False: "enrollments/participation/"}
+
+    pages = [client.get(f"/admin/{path}").content.decode() for path in ("", lists[shown], "password_change/")]
+
+    assert [page.count('id="find-customer"') for page in pages] == [int(shown)] * 3
+
+
 def test_each_way_is_one_range_of_the_index_made_for_it():
     brands = BrandFactory.create_batch(3)
     Customer.objects.bulk_create(

@@ -4,7 +4,7 @@ for (const field of document.querySelectorAll("input[list=common-reasons]")) {
   const proposals = document.createElement("p");
   proposals.className = "proposals";
   proposals.role = "group";
-  proposals.ariaLabel = "Common reasons";
+  proposals.ariaLabel = "Proposals";
   for (const { value } of field.list.options) {
     const button = document.createElement("button");
     button.type = "button";
