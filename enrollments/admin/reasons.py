@@ -20,7 +20,7 @@ LEAVING = (
 STAYING = ("Changed his mind", "Scheduled by mistake", "Still entitled")
 UNDOING = ("Taken out by mistake", "Wrong customer", "Wrong programme", "Changed his mind")
 RETURNING = ("Asked to come back", "Taken out by mistake", "Entitled again")
-ERASING = ("Asked to be erased", "Time of keeping is over", "Test customer")
+ERASING = ("Asked to be erased", "Retention period is over", "Test customer")
 
 
 class ReasonInput(forms.TextInput):
