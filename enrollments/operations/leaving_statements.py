@@ -8,13 +8,20 @@ AS_EVER = "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO D
 STAGE = "CREATE TEMPORARY TABLE leaving_asked (number bigint, foreseen text) ON COMMIT DROP"
 COPY = "COPY leaving_asked FROM STDIN"
 
+# Of a brand or target that the statistics do not know yet the planner expects a handful of rows, and would compare all
+# of them with everybody asked for. So each is looked up for himself (OFFSET keeps that apart), and which brand and
+# target it is is not said before the plan is made (SELECT).
 LOCK = """
 CREATE TEMPORARY TABLE leaving_locked ON COMMIT DROP AS
-SELECT asked.number, asked.foreseen, participation.id
-  FROM leaving_asked asked
-  JOIN targets_customer customer ON customer.brand_id = %(brand)s AND customer.customer_id = asked.number
-  JOIN enrollments_participation participation
-    ON participation.customer_id = customer.id AND participation.target_id = %(target)s
+SELECT found.number, found.foreseen, participation.id
+  FROM (SELECT asked.number, asked.foreseen, (
+               SELECT his.id FROM enrollments_participation his
+                WHERE his.target_id = (SELECT %(target)s::bigint) AND his.customer_id = (
+                      SELECT customer.id FROM targets_customer customer
+                       WHERE customer.brand_id = (SELECT %(brand)s::bigint)
+                         AND customer.customer_id = asked.number)) AS id
+          FROM leaving_asked asked OFFSET 0) found
+  JOIN enrollments_participation participation ON participation.id = found.id
  ORDER BY participation.id FOR NO KEY UPDATE OF participation{waiting}
 """
 
@@ -56,7 +63,7 @@ WITH found AS (
       ON progress.participation_id = locked.id AND progress.run_number = stay.run_number
      AND progress.cycle_number = %(running)s
     LEFT JOIN rewards_grant given
-      ON given.customer_id = participation.customer_id AND given.target_id = %(target)s
+      ON given.customer_id = participation.customer_id AND given.target_id = (SELECT %(target)s::bigint)
      AND given.cycle_number = %(running)s AND given.level_id IS NULL
     -- Not by the index of the batch, which grows while the batch is carried out: hence no "=".
     LEFT JOIN LATERAL (
@@ -145,10 +152,13 @@ SELECT decided.number, decided.outcome, receipt.id,
 TELL_OTHERS = """
 SELECT number,
        CASE WHEN customer.id IS NULL THEN 'unknown_customer'
-            WHEN EXISTS (SELECT FROM enrollments_participation participation
-                          WHERE participation.customer_id = customer.id AND participation.target_id = %(target)s)
+            WHEN (SELECT participation.id FROM enrollments_participation participation
+                   WHERE participation.customer_id = customer.id
+                     AND participation.target_id = (SELECT %(target)s::bigint)) IS NOT NULL
             THEN 'try_again' ELSE 'never_enrolled' END
   FROM unnest(%(others)s::bigint[]) number
-  LEFT JOIN targets_customer customer ON customer.brand_id = %(brand)s AND customer.customer_id = number
+  LEFT JOIN LATERAL (
+    SELECT each.id FROM targets_customer each
+     WHERE each.brand_id = (SELECT %(brand)s::bigint) AND each.customer_id = number OFFSET 0) customer ON true
 """
 DROP = "DROP TABLE leaving_asked, leaving_locked, leaving_decided"  # an outer transaction may have more chunks to come

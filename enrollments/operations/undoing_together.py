@@ -16,6 +16,8 @@ from enrollments.operations.leaving_statements import AS_EVER, BY_INDEX, STREAK_
 from enrollments.operations.leaving_together import breaking_cycles
 from targets.models import Cycle, Target
 
+# Of a target that the statistics do not know yet the planner expects a handful of enrolments, and would begin with all
+# of them: so which one it is is not said before the plan is made.
 LOCK = """
 CREATE TEMPORARY TABLE undoing_locked ON COMMIT DROP AS
 SELECT receipt.id AS undoes_id, participation.id
@@ -23,7 +25,7 @@ SELECT receipt.id AS undoes_id, participation.id
   JOIN enrollments_receipt receipt ON receipt.id = asked.id
   JOIN enrollments_participation participation ON participation.id = receipt.participation_id
   JOIN targets_customer customer ON customer.id = participation.customer_id
- WHERE participation.target_id = %(target)s AND customer.erased_at IS NULL
+ WHERE participation.target_id = (SELECT %(target)s::bigint) AND customer.erased_at IS NULL
  ORDER BY participation.id FOR KEY SHARE OF customer{waiting} FOR NO KEY UPDATE OF participation{waiting}
 """
 
