@@ -27,7 +27,7 @@ MOST_UNCOUNTED = 50
 BECAUSE = {
     NotCounted.NO_CYCLE: "no cycle contains it",
     NotCounted.TARGET_INACTIVE: "the programme was inactive",
-    NotCounted.NOT_ENROLLED: "there was no enrolment in this cycle",
+    NotCounted.NOT_ENROLLED: "no enrolment covered this cycle when it arrived",
     NotCounted.CYCLE_NOT_BEGUN: "the cycle had not begun",
     NotCounted.CYCLE_CLOSED: "it arrived after the cycle had closed",
     NotCounted.IN_FUTURE: "it was dated more than 5 minutes ahead",
@@ -167,8 +167,17 @@ def _achieved_at_once(standing: Standing, line: CycleStanding) -> str:
     group = standing.participation.target.target_group
     on = day(line.achieved_at, group.time_zone) if line.achieved_at else ""
     if group.is_streak:
-        return f"Achieved on {on}, {_reached(line)}: it counts for the streak."
+        return f"Achieved on {on}, {_reached(line)}: {_for_the_streak(standing, line)}."
     return f"Achieved on {on}, {_reached(line)}, when no reward was promised for it."
+
+
+def _for_the_streak(standing: Standing, line: CycleStanding) -> str:
+    """Of an achieved cycle: whether it is one of those that are counted now."""
+    if line.stay is not None and line.stay.run_number != standing.participation.run_number:
+        return f"it counted for the streak in run {line.stay.run_number}"
+    if standing.broken_by is not None and line.cycle.number < standing.broken_by.number:
+        return "it counted for the streak, which was broken since"
+    return "it counts for the streak"
 
 
 def _ended(standing: Standing, line: CycleStanding, known: Known) -> str:
@@ -197,11 +206,11 @@ def _left(standing: Standing, line: CycleStanding, stay: Stay, known: Known) -> 
 
 def _out_of(standing: Standing, stay: Stay, known: Known) -> str:
     out_at = standing.left_at[stay.pk]
-    if out_at is not None and out_at <= known.at:
-        return f"Not a member: the enrolment ended on {_end_of(standing, stay)}."
-    return (
-        f"Not a member: the enrolment ends with the cycle before{f', on {_end_of(standing, stay)}' if out_at else ''}."
-    )
+    ends = "ended" if out_at is not None and out_at <= known.at else "ends"
+    if stay.leaves_after is None:
+        return f"Not a member: the enrolment {ends} on {_end_of(standing, stay)}."
+    last = next(each.cycle.ref_code for each in standing.cycles if each.cycle.number == stay.leaves_after)
+    return f"Not a member: the enrolment {ends} with {last}{f', on {_end_of(standing, stay)}' if out_at else ''}."
 
 
 def _stays(standing: Standing, stay: Stay) -> str:
@@ -209,8 +218,12 @@ def _stays(standing: Standing, stay: Stay) -> str:
 
 
 def _end_of(standing: Standing, stay: Stay) -> str:
+    """The day on which he left; of a scheduled leave the last day of the cycle."""
     out_at = standing.left_at[stay.pk]
-    return day(out_at, standing.participation.target.target_group.time_zone) if out_at else ""
+    if out_at is None:
+        return ""
+    last = out_at if stay.leaves_after is None else out_at - timedelta(microseconds=1)
+    return day(last, standing.participation.target.target_group.time_zone)
 
 
 def _not_yet_enrolled(standing: Standing) -> str:

@@ -135,7 +135,7 @@ def test_abc_left_in_c3_is_still_told_when_c2_will_be_paid_and_what_came_too_lat
         "Not a member: the enrolment of 11 Jan 2026 begins with c2.",
         "Will be granted when the cycle closes on 28 Jan 2026: 2 of 2 reached.",
         "Not achieved: 1 of 2 when the enrolment ended on 26 Jan 2026. The activity “purchase” of 21 Jan 2026, 12:00 "
-        "was not counted because there was no enrolment in this cycle.",
+        "was not counted because no enrolment covered this cycle when it arrived.",
         "Not a member: the enrolment ended on 26 Jan 2026.",
         "Not a member: the enrolment ended on 26 Jan 2026.",
     ]
@@ -176,12 +176,37 @@ def test_abc_leaving_at_the_end_of_c1(site):
 
     assert before[:2] == [
         "Will be granted when the cycle closes on 11 Jan 2026: 2 of 2 reached.",
-        "Not a member: the enrolment ends with the cycle before, on 11 Jan 2026.",
+        "Not a member: the enrolment ends with c1, on 10 Jan 2026.",
     ]
+    assert before[2:] == [before[1]] * 3
     assert sentences(abc)[:2] == [
         "Granted on 11 Jan 2026: 100 points.",
-        "Not a member: the enrolment ended on 11 Jan 2026.",
+        "Not a member: the enrolment ended with c1, on 10 Jan 2026.",
     ]
+
+
+def test_abc_joined_ahead_and_leaving_before_is_told_with_which_cycle_he_leaves(site):
+    abc = Programme.milestone(site)
+    abc.go_to(1, 0)
+    abc.enroll(periodName="c4")
+    abc.unenroll(effective="endOfCycle")
+
+    assert sentences(abc)[3:] == ["Not a member: the enrolment ends with c1, on 10 Jan 2026."] * 2
+
+
+def test_abc_enrolled_again_in_the_cycle_he_left_is_told_why_what_he_did_between_does_not_count(site):
+    abc = Programme.milestone(site)
+    abc.go_to(1, 0)
+    abc.enroll()
+    abc.unenroll()
+    abc.buy()
+    abc.go_to(1, 1)
+    abc.enroll()
+
+    assert sentences(abc)[0] == (
+        "Not achieved yet: 0 of 2, and the cycle runs until 10 Jan 2026. The activity “purchase” of 1 Jan 2026, 12:00 "
+        "was not counted because no enrolment covered this cycle when it arrived."
+    )
 
 
 @pytest.fixture
@@ -248,6 +273,8 @@ def test_xyz_enrolled_again_with_a_reset_begins_anew(xyz):
         xyz.go_to(cycle)
         xyz.buy()
 
+    assert sentences(xyz)[11] == "Achieved on 26 Apr 2026, 1 of 1: it counted for the streak in run 1."
+    assert sentences(xyz)[18] == "Achieved on 5 Jul 2026, 1 of 1: it counts for the streak."
     assert levels(xyz) == [
         "Granted on 5 Jul 2026: 100 points. Reached with c19, in run 2.",
         "Not reached: 4 of 8 cycles in a row. The count began anew with the enrolment of 5 Jun 2026.",
@@ -263,6 +290,10 @@ def test_streak_that_was_broken_says_by_what_and_one_that_was_left_says_when(sit
     xyz.go_to(3)
     xyz.buy()
     broken = levels(xyz)
+    assert [sentences(xyz)[number] for number in (0, 2)] == [
+        "Achieved on 1 Jan 2026, 1 of 1: it counted for the streak, which was broken since.",
+        "Achieved on 26 Jan 2026, 1 of 1: it counts for the streak.",
+    ]
     xyz.unenroll()
 
     assert broken == ["Not reached: 1 of 2 cycles in a row. c2 ended without being achieved, so the count began anew."]
