@@ -14,6 +14,7 @@ from django.db import connection, transaction
 
 from enrollments.models import CountedTarget, Participation
 from rewards.models import Reward
+from rewards.queries import promised_of
 from targets.enums import Allocation
 from targets.models import Cycle, StreakLevel, Target, TargetValue
 
@@ -194,7 +195,7 @@ def told(target: Target, counts: Iterable[Sequence[Any]], at: datetime) -> Figur
     for each in TargetValue.objects.filter(target=target).select_related("cycle").order_by("cycle__number"):
         number = each.cycle.number
         members += count("members", number)
-        reward = promised(rewards, each.cycle, each.cycle.closed_at or at)
+        reward = promised_of(rewards, each.cycle.pk, each.cycle.closed_at or at)
         cycles.append(
             CycleFigures(
                 cycle=each.cycle,
@@ -210,15 +211,3 @@ def told(target: Target, counts: Iterable[Sequence[Any]], at: datetime) -> Figur
         )
     levels = StreakLevel.objects.filter(target_group=target.target_group_id).order_by("target_count")
     return Figures(target, at, cycles, [LevelFigures(level, count("levels", level.pk)) for level in levels])
-
-
-def promised(rewards: Sequence[Reward], cycle: Cycle, at: datetime) -> Reward | None:
-    """Of a target's rewards what the cycle pays: `rewards.queries.promised_reward`, of rows at hand."""
-    in_force = [
-        each
-        for each in rewards
-        if each.cycle_id in (None, cycle.pk)
-        and (each.is_from_start or each.created_at <= at)
-        and (each.retired_at is None or each.retired_at > at)
-    ]
-    return max(in_force, key=lambda each: (each.cycle_id is not None, each.pk), default=None)

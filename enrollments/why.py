@@ -4,19 +4,19 @@ The sentences follow from the verdicts that the API answers (standing.py) and fr
 may be handed to the customer as they are: they name no member of staff, who is said apart.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Q
 
 from enrollments.calendars import has_begun
 from enrollments.enums import CycleStatus, NotCounted, Verdict
 from enrollments.models import Receipt, Stay
 from enrollments.standing import CycleStanding, LevelStanding, Standing
 from rewards.models import Reward
-from rewards.queries import in_force
+from rewards.queries import promised_of
 from targets.enums import Allocation, EvaluationType, TrackingType
 from targets.models import Cycle
 from targets.wording import amount, day, instant
@@ -50,12 +50,12 @@ class Uncounted:
 class Known:
     """What has to be known beside a standing: as of `at`, of one participation.
 
-    `is_rewarded`: whether something is promised now, by the id of a cycle with a reward of its own, or None for all
-    others. `uncounted`: the newest activity that did not count, by the number of the cycle.
+    `rewards`: what the target has ever promised, but for levels. `uncounted`: the newest activity that did not count,
+    by the number of the cycle.
     """
 
     at: datetime
-    is_rewarded: frozenset[int | None] = frozenset()
+    rewards: Sequence[Reward] = ()
     uncounted: Mapping[int, Uncounted] = field(default_factory=dict)
 
 
@@ -153,8 +153,10 @@ def _achieved(standing: Standing, line: CycleStanding, known: Known) -> str:
         return _achieved_at_once(standing, line)
     if line.cycle.paid_at is not None or (group.has_own_calendars and line.cycle.closed_at is not None):
         return f"Reached, {_reached(line)}, but no reward was promised for it when the cycle closed."
-    if (line.cycle.pk if line.cycle.pk in known.is_rewarded else None) not in known.is_rewarded:
+    if promised_of(known.rewards, line.cycle.pk, line.cycle.closed_at or known.at) is None:
         return f"Reached, {_reached(line)}. No reward is promised for it."
+    if line.cycle.closed_at is not None:
+        return f"Will be granted: {_reached(line)} reached, and the rewards of the cycle are being given."
     if line.cycle.closes_at is None:
         return f"Will be granted when the cycle closes: {_reached(line)} reached."
     on = day(line.cycle.closes_at, group.time_zone)
@@ -286,13 +288,11 @@ SELECT DISTINCT ON (outcome.participation_id, outcome.cycle_number)
 def known_of(standings: Sequence[Standing], at: datetime) -> list[Known]:
     """For each of them, in two statements."""
     participations = [each.participation for each in standings]
-    targets = {each.target_id for each in participations}
-    promised = Reward.objects.filter(in_force(at), Q(level=None), target__in=targets).values_list("target", "cycle")
-    is_rewarded: dict[int, set[int | None]] = {target: set() for target in targets}
-    for target, cycle in promised:
-        is_rewarded[target].add(cycle)
+    rewards: dict[int, list[Reward]] = defaultdict(list)
+    for reward in Reward.objects.filter(level=None, target__in={each.target_id for each in participations}):
+        rewards[reward.target_id].append(reward)
     uncounted = _uncounted([each.pk for each in participations])
-    return [Known(at, frozenset(is_rewarded[each.target_id]), uncounted.get(each.pk, {})) for each in participations]
+    return [Known(at, rewards[each.target_id], uncounted.get(each.pk, {})) for each in participations]
 
 
 def _uncounted(participations: list[int]) -> dict[int, dict[int, Uncounted]]:
