@@ -54,3 +54,12 @@ def test_leaving_together_looks_each_customer_up_whatever_is_known_of_the_brand(
     removed = re.findall(r"Rows Removed by (?:Join )?Filter: (\d+)", plan)
     assert [int(each) for each in removed if int(each) > 0] == [], plan
     assert re.search(rf"rows={ASKED} loops=1", plan.splitlines()[0]), plan
+
+
+@pytest.mark.parametrize("table", ["targets_customer", "enrollments_participation", "rewards_grant"])
+def test_statistics_know_a_brand_or_programme_as_soon_as_it_is_a_hundredth(table):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reloptions FROM pg_class WHERE oid = %s::regclass", [table])
+        (options,) = cursor.fetchone()
+
+    assert "autovacuum_analyze_scale_factor=0.01" in options
