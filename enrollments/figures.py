@@ -26,13 +26,13 @@ MOST_COUNTED_AT_ONCE = 20_000  # enrolments: about a second
 #
 # - members: a stay adds one to each cycle from its first on and takes one away from its end on;
 # - achieved: members who have reached the value, and how many of them the close has yet to pay;
-# - forfeited: by a leave that was not taken back, of somebody who is not a member again: else the close pays him.
+# - forfeited: by the last of the leaves that left the cycle, unless he is a member again: else the close pays him.
 COUNT = """
 WITH membership AS MATERIALIZED (
   SELECT participation.id, participation.customer_id, participation.closed_through, stay.*
     FROM enrollments_participation participation
    CROSS JOIN LATERAL (
-     SELECT each.run_number, each.first_cycle, each.end_cycle
+     SELECT each.id AS stay_id, each.run_number, each.first_cycle, each.end_cycle, each.leave_receipt_id
        FROM enrollments_stay each WHERE each.participation_id = participation.id OFFSET 0) stay
    WHERE participation.target_id = %(target)s
 ), progressed AS MATERIALIZED (
@@ -69,17 +69,15 @@ SELECT 'achieved', achieved.cycle_number, count(*),
   FROM achieved
  GROUP BY achieved.cycle_number
 UNION ALL
-SELECT 'forfeited', receipt.running_cycle, count(DISTINCT member.id), 0
-  FROM (SELECT DISTINCT membership.id FROM membership) member
+SELECT 'forfeited', receipt.running_cycle, count(*), 0
+  FROM membership
  CROSS JOIN LATERAL (
-   SELECT each.id, each.running_cycle FROM enrollments_receipt each
-    WHERE each.participation_id = member.id
-      AND each.kind = 'UNENROLLED' AND each.running_verdict = 'left_reward_forfeited' OFFSET 0) receipt
- WHERE NOT EXISTS (SELECT FROM enrollments_receipt taking_back WHERE taking_back.undoes_id = receipt.id OFFSET 0)
-   AND NOT EXISTS (
-     SELECT FROM enrollments_stay stay
-      WHERE stay.participation_id = member.id AND stay.first_cycle <= receipt.running_cycle
-        AND (stay.end_cycle IS NULL OR stay.end_cycle > receipt.running_cycle) OFFSET 0)
+   SELECT each.running_cycle FROM enrollments_receipt each
+    WHERE each.id = membership.leave_receipt_id AND each.running_verdict = 'left_reward_forfeited' OFFSET 0) receipt
+ WHERE NOT EXISTS (
+     SELECT FROM enrollments_stay later
+      WHERE later.participation_id = membership.id AND later.id > membership.stay_id
+        AND later.first_cycle <= receipt.running_cycle OFFSET 0)
  GROUP BY receipt.running_cycle
 UNION ALL
 SELECT 'granted', given.cycle_number, count(*), 0

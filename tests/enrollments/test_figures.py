@@ -10,10 +10,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from enrollments import figures as counting
+from enrollments.enums import Verdict
 from enrollments.figures import figures
 from enrollments.models import CountedTarget
 from enrollments.operations import close_cycles, count_figures, enroll, undo_leave, unenroll
 from enrollments.queries import find_receipt
+from enrollments.standing import standings
 from targets.enums import Allocation, TrackingType
 from targets.models import Cycle
 from tests.enrollments.admin_scene import ACT, NOW, buy, enrolled, programme
@@ -80,6 +82,18 @@ def test_reward_forfeited_by_leaving_counts_until_he_is_back_or_it_is_taken_back
     assert counted(target) == [(2, 2, 0, 2, 1), (2, 0, 0, 0, 0)]
     (first, _) = figures(target, NOW).cycles
     assert (first.achieved_share, first.forfeited_share) == (Decimal("100.0"), Decimal("33.3"))
+
+
+def test_whoever_forfeits_comes_back_to_start_anew_and_leaves_again_has_forfeited_nothing():
+    target = programme(cycles=2, allocation=Allocation.PERIOD_END)
+    participation = enrolled(target, achieved=True)
+    leave(participation)
+    enroll(customer=participation.customer, target=target, at=NOW, initial_balance=Decimal(0), **ACT)
+    leave(participation)
+    (standing,) = standings([participation], NOW)
+
+    assert [each.verdict for each in standing.cycles] == [Verdict.LEFT, Verdict.LEFT]
+    assert counted(target) == [(0, 0, 0, 0, 0), (0, 0, 0, 0, 0)]
 
 
 def test_shares_of_nobody_are_unknown():

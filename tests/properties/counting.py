@@ -1,27 +1,36 @@
 """The figures of a target, counted customer by customer: slow, and obviously right."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from enrollments.enums import ReceiptKind, Verdict
+from enrollments.enums import Verdict
 from enrollments.figures import figures
-from enrollments.models import Participation, Progress, Receipt
+from enrollments.models import Participation, Progress
+from enrollments.standing import standings
 from rewards.models import Grant
 from rewards.queries import promised_reward
 from targets.enums import Allocation
 from targets.models import Target, TargetValue
 from tests.properties.words import agree
 
-Counts = tuple[int, int, int, int, int]
+Counts = tuple[int, int, int, int]
 
 
 def check_figures(target: Target, at: datetime) -> None:
     """Members, achieved, granted, owed, forfeited; and how often each level was given."""
     found = figures(target, at)
     participations = list(Participation.objects.filter(target=target))
+    # As the page of each customer says.
+    forfeited = Counter(
+        line.cycle.number
+        for standing in standings(participations, at)
+        for line in standing.cycles
+        if line.verdict == Verdict.LEFT_REWARD_FORFEITED
+    )
     agree(
         [(each.members, each.achieved, each.granted, each.owed, each.forfeited) for each in found.cycles],
-        [counted(participations, value, at) for value in values_of(target)],
+        [(*counted(participations, value, at), forfeited[value.cycle.number]) for value in values_of(target)],
     )
     agree(
         [each.granted for each in found.levels],
@@ -35,7 +44,7 @@ def values_of(target: Target) -> list[TargetValue]:
 
 
 def counted(participations: Sequence[Participation], value: TargetValue, at: datetime) -> Counts:
-    members = achieved = granted = owed = forfeited = 0
+    members = achieved = granted = owed = 0
     for each in participations:
         number = value.cycle.number
         stay = next((stay for stay in each.stays.all() if stay.covers(number)), None)
@@ -43,7 +52,6 @@ def counted(participations: Sequence[Participation], value: TargetValue, at: dat
         is_granted = grants.filter(cycle_number=number).exists()
         granted += is_granted
         if stay is None:
-            forfeited += has_forfeited(each, number)
             continue
         members += 1
         progress = Progress.objects.filter(participation=each, run_number=stay.run_number, cycle_number=number).first()
@@ -51,7 +59,7 @@ def counted(participations: Sequence[Participation], value: TargetValue, at: dat
             continue
         achieved += 1
         owed += not is_granted and is_owed(each, value, at)
-    return members, achieved, granted, owed, forfeited
+    return members, achieved, granted, owed
 
 
 def has_achieved(progress: Progress, value: TargetValue) -> bool:
@@ -70,8 +78,3 @@ def is_owed(participation: Participation, value: TargetValue, at: datetime) -> b
     else:
         has_paid = cycle.paid_at is not None
     return not has_paid and promised_reward(value.target, cycle.pk, cycle.closed_at or at) is not None
-
-
-def has_forfeited(participation: Participation, number: int) -> bool:
-    leaves = Receipt.objects.filter(participation=participation, kind=ReceiptKind.UNENROLLED, running_cycle=number)
-    return leaves.filter(running_verdict=Verdict.LEFT_REWARD_FORFEITED, undone_by=None).exists()
