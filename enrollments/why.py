@@ -220,12 +220,13 @@ def _stays(standing: Standing, stay: Stay) -> str:
 
 
 def _end_of(standing: Standing, stay: Stay) -> str:
-    """The day on which he left; of a scheduled leave the last day of the cycle."""
+    """The day on which he left; of a scheduled leave the last day of the cycle, or the one on which it was achieved."""
     out_at = standing.left_at[stay.pk]
     if out_at is None:
         return ""
-    last = out_at if stay.leaves_after is None else out_at - timedelta(microseconds=1)
-    return day(last, standing.participation.target.target_group.time_zone)
+    group = standing.participation.target.target_group
+    is_end_of_days = stay.leaves_after is not None and group.evaluation_type != EvaluationType.PERIOD_AGNOSTIC_WINDOW
+    return day(out_at - timedelta(microseconds=is_end_of_days), group.time_zone)
 
 
 def _not_yet_enrolled(standing: Standing) -> str:

@@ -4,12 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from enrollments.operations import change_reward, close_cycles, closing
+from enrollments.enums import Effective
+from enrollments.models import Participation
+from enrollments.operations import change_reward, close_cycles, closing, unenroll
 from enrollments.standing import standings
 from enrollments.why import known_of, why_cycle
-from targets.enums import Allocation
+from targets.enums import Allocation, EvaluationType
 from targets.models import Cycle
-from tests.enrollments.admin_scene import enrolled, programme
+from tests.enrollments.admin_scene import ACT, buy, enrolled, programme
+from tests.factories import START
 
 pytestmark = pytest.mark.django_db
 
@@ -33,3 +36,23 @@ def test_what_was_promised_when_the_cycle_closed_will_be_granted_whatever_is_cha
 
     assert before == "Will be granted: 1 of 1 reached, and the rewards of the cycle are being given."
     assert sentence(participation, 1, later).startswith("Granted on ")
+
+
+@pytest.mark.parametrize(
+    ("window", "on"),
+    [
+        (EvaluationType.FIXED_CALENDAR_WINDOW, "30 Jan"),
+        (EvaluationType.CYCLIC_WINDOW, "31 Jan"),  # begins with the purchase of 2 Jan, at midnight
+        (EvaluationType.PERIOD_AGNOSTIC_WINDOW, "2 Jan"),  # ends with it
+    ],
+)
+def test_leave_at_the_end_of_a_cycle_is_of_its_last_day(window, on):
+    target = programme(window=window)
+    participation = enrolled(target)
+    unenroll(customer=participation.customer, target=target, at=START, effective=Effective.END_OF_CYCLE, **ACT)
+    buy(target, participation.customer, START + timedelta(days=1))
+    participation = Participation.objects.get(pk=participation.pk)
+
+    found = [sentence(participation, number, START + timedelta(days=90)) for number in (2, 5)]
+
+    assert found == [f"Not a member: the enrolment ended with c1, on {on} 2026."] * 2
