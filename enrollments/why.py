@@ -166,11 +166,16 @@ def _achieved(standing: Standing, line: CycleStanding, known: Known) -> str:
 
 
 def _achieved_at_once(standing: Standing, line: CycleStanding) -> str:
+    """It is final: returns, or a balance set since, may have lowered the value."""
     group = standing.participation.target.target_group
+    is_lower = line.value < line.target_value
     on = day(line.achieved_at, group.time_zone) if line.achieved_at else ""
+    achieved = f"Achieved on {on}" if is_lower else f"Achieved on {on}, {_reached(line)}"
+    for_what = ", when no reward was promised for it"
     if group.is_streak:
-        return f"Achieved on {on}, {_reached(line)}: {_for_the_streak(standing, line)}."
-    return f"Achieved on {on}, {_reached(line)}, when no reward was promised for it."
+        for_what = f": {_for_the_streak(standing, line)}"
+    since = f" It stands at {_reached(line)} now, which takes nothing away." if is_lower else ""
+    return f"{achieved}{for_what}.{since}"
 
 
 def _for_the_streak(standing: Standing, line: CycleStanding) -> str:

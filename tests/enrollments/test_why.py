@@ -1,15 +1,16 @@
 """“Why?” in states that last a moment, or that take more than the published cases."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
 from enrollments.enums import Effective
 from enrollments.models import Participation
-from enrollments.operations import change_reward, close_cycles, closing, unenroll
+from enrollments.operations import ActivityData, change_reward, close_cycles, closing, record_activity, unenroll
 from enrollments.standing import standings
 from enrollments.why import known_of, why_cycle
-from targets.enums import Allocation, EvaluationType
+from targets.enums import Allocation, EvaluationType, TrackingType
 from targets.models import Cycle
 from tests.enrollments.admin_scene import ACT, buy, enrolled, programme
 from tests.factories import START
@@ -56,3 +57,22 @@ def test_leave_at_the_end_of_a_cycle_is_of_its_last_day(window, on):
     found = [sentence(participation, number, START + timedelta(days=90)) for number in (2, 5)]
 
     assert found == [f"Not a member: the enrolment ended with c1, on {on} 2026."] * 2
+
+
+@pytest.mark.parametrize(
+    ("details", "ending"),
+    [
+        ({"tracking_type": TrackingType.STREAKS, "levels": (2,)}, ": it counts for the streak."),
+        ({"rewarded": False}, ", when no reward was promised for it."),
+    ],
+)
+def test_what_was_achieved_stays_so_though_a_return_has_lowered_the_value(details, ending):
+    target = programme(**details)
+    participation = enrolled(target, achieved=True)
+    number = participation.customer.customer_id
+    returned = ActivityData("returned", "purchase", number, START, amount=Decimal(-5))
+    record_activity(brand=target.brand, activity=returned, at=START + timedelta(days=1))
+
+    assert sentence(participation, 1, START + timedelta(days=1)) == (
+        f"Achieved on 1 Jan 2026{ending} It stands at 0 of 1 now, which takes nothing away."
+    )
