@@ -7,7 +7,7 @@ the page needs. So a page costs the same in the first year and in the tenth, and
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import IntEnum
 from functools import reduce
 from operator import or_
@@ -56,10 +56,12 @@ class Moment(NamedTuple):
         at, _, rest = text.partition("~")
         kind, _, pk = rest.partition("~")
         try:
-            found = cls(datetime.fromisoformat(at), Kind(as_id(kind) or 0), as_id(pk) or 0)
-        except ValueError:
+            said = datetime.fromisoformat(at)
+            # In UTC: the database knows fewer offsets than Python does.
+            found = cls(said.astimezone(UTC), Kind(as_id(kind) or 0), as_id(pk) or 0)
+        except (ValueError, OverflowError):
             return None
-        return found if found.pk and found.at.tzinfo is not None else None
+        return found if found.pk and said.tzinfo is not None else None
 
 
 @dataclass(frozen=True)

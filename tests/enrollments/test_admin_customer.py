@@ -330,6 +330,8 @@ def test_older_entries_are_reached_by_a_link_and_a_link_that_is_none_shows_the_n
     assert (">Older</a>" in newest, ">Older</a>" in older) == (True, False)
     for wrong in ("x", "2026-01-01~2~3", "2026-01-01T00:00:00+00:00~99~3", "~~", "\x00", str(2**70)):
         assert page(chief, customer, before=wrong).count('<span class="when">') == 30
+    for outlandish in ("2999-01-01T00:00:00+23:59~6~1", "9999-12-31T23:59:59-23:59~6~1"):
+        assert page(chief, customer, before=outlandish).count('<span class="when">') == 30
 
 
 def test_who_may_not_see_activities_or_enrolments_is_not_told_of_them():
