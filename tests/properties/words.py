@@ -218,6 +218,14 @@ def expect_sentences_to_agree(standing: Standing, at: datetime) -> None:
     assert [text.startswith("Granted on ") for text in said] == [line.grant is not None for line in standing.cycles]
     forfeited = [line.verdict == Verdict.LEFT_REWARD_FORFEITED for line in standing.cycles]
     assert [text.startswith("Not granted: ") for text in said] == forfeited
+    for text, line in zip(said, standing.cycles, strict=True):
+        if line.grant is None and line.verdict != Verdict.LEFT_REWARD_FORFEITED:
+            is_achieved = line.achieved_at is not None
+            assert text.startswith(("Achieved on ", "Reached, ")) == is_achieved, (text, line)
+            is_out = not any(stay.covers(line.cycle.number) for stay in standing.stays)
+            assert is_out or not text.startswith("Not a member"), (text, line)
+            is_missed = not is_out and line.cycle.has_ended(at) and not is_achieved
+            assert text.startswith("Not achieved") or not is_missed, (text, line)
     said = [why_level(standing, line).text for line in standing.levels]
     assert [text.startswith("Granted on ") for text in said] == [line.grant is not None for line in standing.levels]
 
