@@ -2,6 +2,7 @@
 
 import os
 import signal
+from multiprocessing.sharedctypes import RawArray
 from typing import Any
 
 bind = f"0.0.0.0:{os.environ.get('PORT', '8000')}"
@@ -29,6 +30,20 @@ errorlog = "-"
 
 
 LONGEST_DRAINED = 64 * 1024  # bytes; a body beyond that which nobody read ends the connection
+
+
+NO_PROCESS = -1
+MOST_PROCESSES = 256
+connections = RawArray("i", [NO_PROCESS] * MOST_PROCESSES)  # of each process, by its place
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    worker.connections, worker.place = connections, list(connections).index(NO_PROCESS)
+    connections[worker.place] = 0
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    connections[worker.place] = NO_PROCESS
 
 
 def pre_request(worker: Any, request: Any) -> None:

@@ -1,13 +1,13 @@
-"""The worker of the web server: what its parser refuses is answered in the envelope too, never as HTML; and a client
-who asks on at once is answered by the thread that he has.
+"""The worker of the web server: what its parser refuses is answered in the envelope too, never as HTML; and one thread
+answers all connections, as long as no call takes long.
 """
 
-import os
-import select
-from contextlib import suppress
+import selectors
+import time
+from functools import partial
 from http import HTTPStatus
-from threading import Lock
-from typing import Any
+from threading import Lock, Semaphore, Thread
+from typing import Any, NamedTuple
 
 from gunicorn import util  # type: ignore[import-untyped]
 from gunicorn.http.errors import (  # type: ignore[import-untyped]
@@ -15,76 +15,187 @@ from gunicorn.http.errors import (  # type: ignore[import-untyped]
     LimitRequestLine,
     ParseException,
 )
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker  # type: ignore[import-untyped]
 
 from config.request_id import new_request_id
 
+HOUSEKEEPING = 1.0  # seconds between looking after what has been idle for long
+
+
+class InHand(NamedTuple):
+    """What the leading thread is answering, and since when."""
+
+    conn: Any
+    since: float
+
 
 class EnvelopeWorker(ThreadWorker):
-    """Between two requests of a connection gunicorn hands it to its main thread and back to a thread of the pool, which
-    costs half as much as a small call. Here the thread stays with its client for a moment, unless others need it.
+    """Threads that answer small calls side by side get in each other's way: they pass Python's lock to and fro with
+    each statement, and gunicorn hands each request from its main thread to one of them. Here one thread leads: it waits
+    for all connections and answers whichever speaks. When a call takes longer than PATIENCE another thread leads from
+    then on; the first finishes its call, and is then one of those that may lead next.
+
+    Only the leading thread touches the poller and what is in it. The main thread watches.
+
+    Each client belongs to the process that took his connection, so they are shared out evenly: who has taken more than
+    another process pauses for a moment.
     """
 
-    PATIENCE = 50  # milliseconds
+    PATIENCE = 0.02  # seconds
+
+    alive: bool  # false when the process is told to end
+    connections: Any  # how many each process has, in memory that all share: config/gunicorn.py
+    place: int  # ours among them
 
     def init_process(self) -> None:
-        self.lock = Lock()
-        self.waiting = 0  # requests for which no thread is free
-        self.busy = 0  # threads with a connection
-        self.staying = 0  # of them those that would let it go
-        self.called, self.call = os.pipe()
-        for end in (self.called, self.call):
-            os.set_blocking(end, False)
+        self.lock = Lock()  # of who leads, what he has in hand, and who is spare
+        self.turn: Semaphore | None = None  # of the thread that leads
+        self.in_hand: InHand | None = None
+        self.spare = [Semaphore(0) for _ in range(self.cfg.threads)]
+        self.left_behind: Any = None  # the connection of the call from which somebody else took over
+        self.keepalived_conns: dict[Any, None] = {}  # those in the poller, the longest silent first
         super().init_process()
 
-    def enqueue_req(self, conn: Any) -> None:
+    def run(self) -> None:
+        self.poller.register(self.method_queue.fileno(), selectors.EVENT_READ, self.method_queue.run_callbacks)
+        self.set_accept_enabled(True)
+        for turn in tuple(self.spare):
+            Thread(target=self.serve, args=[turn], daemon=True).start()
         with self.lock:
-            self.waiting += 1
-            is_needed = self.staying > 0 and self.busy == self.cfg.threads
-        super().enqueue_req(conn)
-        if is_needed:
-            self.call_one()
+            self.let_another_lead()
+        while self.alive and self.is_parent_alive():
+            self.watch(HOUSEKEEPING)
+        self.alive = False
+        self.method_queue.defer(self.stop_accepting)
+        give_up_at = time.monotonic() + self.cfg.graceful_timeout
+        while time.monotonic() < give_up_at and (self._accepting or self.nr_conns > 0):
+            self.watch(self.PATIENCE)
 
-    def handle(self, conn: Any) -> Any:
-        with self.lock:
-            self.waiting -= 1
-            self.busy += 1
-        try:
-            goes_on = super().handle(conn)
-            while goes_on is True and self.alive and self.asks_on(conn):
-                goes_on = super().handle(conn)
-            return goes_on
-        finally:
+    def watch(self, seconds: float) -> None:
+        """Let another thread lead whenever a call takes long, and the leading one look after its connections."""
+        self.notify()
+        was_alive, until = self.alive, time.monotonic() + seconds
+        while time.monotonic() < until and self.alive == was_alive:
+            time.sleep(self.PATIENCE)
+            if not self._accepting and self.alive:
+                self.method_queue.defer(self.accept_more)
             with self.lock:
-                self.busy -= 1
+                if self.in_hand is not None and time.monotonic() - self.in_hand.since > self.PATIENCE:
+                    self.let_another_lead()
+        self.method_queue.defer(self.look_after)
 
-    def asks_on(self, conn: Any) -> bool:
-        """Whether the client's next request begins to arrive before the thread is needed, or PATIENCE is over."""
-        if conn.is_http2 or conn.parser.unreader.buf.getvalue():
-            return False  # the main thread knows what to do with it
+    def let_another_lead(self) -> None:
+        """If there is one whose call is not long itself."""
+        if not self.spare:
+            return
+        if self.in_hand is not None:
+            self.left_behind, self.in_hand = self.in_hand.conn, None
+        self.turn = self.spare.pop()
+        self.turn.release()
+
+    def serve(self, turn: Semaphore) -> None:
+        """A thread's life."""
+        while True:
+            turn.acquire()
+            if self.left_behind is not None:
+                self.forget(self.left_behind)
+                self.left_behind = None
+            while self.turn is turn:
+                self.lead(turn)
+            with self.lock:
+                self.spare.append(turn)
+
+    def lead(self, turn: Semaphore) -> None:
+        try:
+            for key, _ in self.poller.select():
+                key.data(key.fileobj)
+                if self.turn is not turn:
+                    break  # who leads now sees the others again
+        except Exception:  # a process without a leading thread would answer nobody
+            self.log.exception("Not expected of a connection")
+
+    # What the leading thread does
+
+    def accept(self, listener: Any) -> None:
+        try:
+            sock, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # another process was quicker, or the client is gone
+            return
+        self.have(self.nr_conns + 1)
+        conn = TConn(self.cfg, sock, address, listener.getsockname())
+        conn.data_ready = True  # when it is answered, as the poller says so
+        self.expect(conn)
+        fewest = min(each for each in self.connections if each >= 0)
+        if self.nr_conns > fewest + 1 + fewest // 8:
+            self.set_accept_enabled(False)
+
+    def accept_more(self) -> None:
+        """After a pause, or when there is room again."""
+        self.set_accept_enabled(self.alive and self.nr_conns < self.worker_connections)
+
+    def have(self, connections: int) -> None:
+        self.nr_conns = self.connections[self.place] = connections
+
+    def expect(self, conn: Any) -> None:
+        conn.set_timeout()
+        self.keepalived_conns[conn] = None
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.answer, conn))
+
+    def forget(self, conn: Any) -> None:
+        del self.keepalived_conns[conn]
+        self.poller.unregister(conn.sock)
+
+    def answer(self, conn: Any, _: Any) -> None:
+        turn = self.turn
+        self.in_hand = InHand(conn, time.monotonic())
+        goes_on = self.answered(conn)
         with self.lock:
-            if self.waiting:
-                return False
-            self.staying += 1
-        poll = select.poll()
-        poll.register(conn.sock, select.POLLIN)
-        poll.register(self.called, select.POLLIN)
-        ready = {descriptor for descriptor, _ in poll.poll(self.PATIENCE)}
-        with self.lock:
-            self.staying -= 1
-        if conn.sock.fileno() in ready:
-            return True
-        if ready:
-            self.take_call()
-        return False
+            is_leading = self.turn is turn
+            if is_leading:
+                self.in_hand = None
+        if not is_leading:
+            self.method_queue.defer(self.come_back, conn, goes_on)
+        elif goes_on:
+            conn.set_timeout()
+            self.keepalived_conns[conn] = self.keepalived_conns.pop(conn)
+        else:
+            self.forget(conn)
+            self.have(self.nr_conns - 1)
 
-    def call_one(self) -> None:
-        with suppress(BlockingIOError):  # enough of them are called
-            os.write(self.call, b".")
+    def answered(self, conn: Any) -> bool:
+        """Whether the connection goes on; else it is closed, which may wait for the client, as a call may."""
+        goes_on = False
+        try:
+            goes_on = bool(self.handle(conn))
+            while goes_on and conn.parser.unreader.buf.getvalue():  # the next request has come with this one
+                goes_on = bool(self.handle(conn))
+        except BaseException:  # as a pool of threads does: the call ends, and not the thread
+            self.log.exception("Not expected of a call")
+            goes_on = False
+        if not goes_on:
+            conn.close(graceful=True)
+        return goes_on
 
-    def take_call(self) -> None:
-        with suppress(BlockingIOError):  # another thread came
-            os.read(self.called, 1)
+    def come_back(self, conn: Any, goes_on: bool) -> None:
+        """From a thread that does not lead any more."""
+        if goes_on:
+            self.expect(conn)
+        else:
+            self.have(self.nr_conns - 1)
+
+    def look_after(self) -> None:
+        """Connections that were silent for too long end; no more are taken than there is room for."""
+        now = time.monotonic()
+        while self.keepalived_conns and (longest_silent := next(iter(self.keepalived_conns))).timeout <= now:
+            self.forget(longest_silent)
+            self.have(self.nr_conns - 1)
+            longest_silent.close()
+        if self.nr_conns >= self.worker_connections:
+            self.set_accept_enabled(False)
+
+    def stop_accepting(self) -> None:
+        self.set_accept_enabled(False)
+        self._cap_keepalive(time.monotonic() + STOP_KEEPALIVE_LINGER)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """A request that is no HTTP, or whose line or header is too long, has reached no view."""
