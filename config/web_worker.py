@@ -29,6 +29,34 @@ class InHand(NamedTuple):
     since: float
 
 
+class OnePiece:
+    """A socket that keeps the head of an answer back until it can go with the body: one message, not two."""
+
+    def __init__(self, sock: Any) -> None:
+        self.sock = sock
+        self.head: bytes | None = None  # None: it is still to come
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.sock, name)
+
+    def sendall(self, data: bytes) -> None:
+        if self.head is None:
+            self.head = data
+        else:
+            self.sock.sendall(self.head + data)
+            self.head = b""
+
+    def sendfile(self, *details: Any, **more: Any) -> Any:
+        self.flush()
+        return self.sock.sendfile(*details, **more)
+
+    def flush(self) -> None:
+        """Before a file, and at the end of an answer without body."""
+        if self.head:
+            self.sock.sendall(self.head)
+            self.head = b""
+
+
 class EnvelopeWorker(ThreadWorker):
     """Threads that answer small calls side by side get in each other's way: they pass Python's lock to and fro with
     each statement, and gunicorn hands each request from its main thread to one of them. Here one thread leads: it waits
@@ -175,6 +203,15 @@ class EnvelopeWorker(ThreadWorker):
         if not goes_on:
             conn.close(graceful=True)
         return goes_on
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        sock, conn.sock = conn.sock, OnePiece(conn.sock)
+        try:
+            goes_on = super().handle_request(req, conn)
+            conn.sock.flush()
+            return goes_on
+        finally:
+            conn.sock = sock
 
     def come_back(self, conn: Any, goes_on: bool) -> None:
         """From a thread that does not lead any more."""

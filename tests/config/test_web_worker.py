@@ -1,10 +1,13 @@
 """What the web server's own parser refuses is answered in the envelope."""
 
 import json
+import os
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from http.client import HTTPConnection
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPConnection, HTTPResponse
+from pathlib import Path
 
 import pytest
 
@@ -59,31 +62,124 @@ def test_answer_to_a_body_that_was_refused_unread_says_whether_the_connection_go
 
 
 @pytest.fixture(scope="module")
-def patient(tmp_path_factory):
-    """The port of a server with two threads, which would stay with their clients for ten minutes."""
-    command = [*site(workers=1)[:-1], "--threads", "2", "--worker-class", "tests.config.patient_worker.PatientWorker"]
-    with serving(tmp_path_factory.mktemp("patient") / "log", [*command, "config.wsgi"]) as server:
+def two_threads(tmp_path_factory):
+    """The port of a server with one worker of two threads."""
+    command = [*site(workers=1)[:-1], "--threads", "2", "config.wsgi"]
+    with serving(tmp_path_factory.mktemp("two_threads") / "log", command) as server:
         yield server.port
 
 
-def test_thread_that_stays_with_its_client_goes_to_those_who_need_it(patient):
-    clients = [HTTPConnection("127.0.0.1", patient, timeout=30) for _ in range(5)]
-
-    statuses = []
-    for client in [*clients, *reversed(clients), *clients]:  # all keep their connections
+def status_of(port):
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as client:
         client.request("GET", "/v3/clock")
-        response = client.getresponse()
-        response.read()
-        statuses.append(response.status)
-
-    assert statuses == [401] * 15
-    for client in clients:
-        client.close()
+        return client.getresponse().status
 
 
-def test_many_who_ask_at_the_same_time_are_all_answered(patient):
+@contextmanager
+def slow_call(port):
+    """A call under way whose body has not come yet."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+        client.sendall(b"POST /v3/activities HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+        yield client
+
+
+def answer_of(client, request):
+    """The status, when all of the answer has come."""
+    client.sendall(request)
+    response = HTTPResponse(client)
+    response.begin()
+    response.read()
+    return response.status
+
+
+def end(client):
+    return answer_of(client, b"0\r\n\r\n")
+
+
+def test_call_that_takes_long_holds_up_nobody(two_threads):
+    with slow_call(two_threads) as slow:
+        statuses = [status_of(two_threads) for _ in range(10)]
+
+        assert statuses == [401] * 10
+        assert end(slow) == 401
+
+
+def test_connection_of_a_long_call_is_kept_and_answered_on(two_threads):
+    with slow_call(two_threads) as slow:
+        status_of(two_threads)  # another thread leads by now
+        first = end(slow)
+        second = answer_of(slow, b"GET /v3/clock HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+
+    assert (first, second) == (401, 401)
+
+
+def test_answer_is_sent_in_one_piece(two_threads):
+    with socket.create_connection(("127.0.0.1", two_threads), timeout=30) as client:
+        client.sendall(b"GET /v3/clock HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+
+        head, _, body = client.recv(65536).partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 401 ")
+    assert b"\r\nContent-Length: %d" % len(body) in head
+
+
+def test_as_many_long_calls_as_threads_hold_up_the_others_until_one_has_ended(two_threads):
+    with slow_call(two_threads) as one, slow_call(two_threads) as other, ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(status_of, two_threads)
+        with pytest.raises(TimeoutError):
+            waiting.result(timeout=0.5)
+        end(one)
+
+        assert waiting.result(timeout=30) == 401
+        end(other)
+
+
+def test_client_who_hangs_up_amid_a_long_call_is_forgotten(two_threads):
+    for _ in range(5):
+        with slow_call(two_threads):
+            assert status_of(two_threads) == 401
+
+    with slow_call(two_threads):
+        assert status_of(two_threads) == 401
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files by /proc")
+def test_processes_share_their_clients_evenly(tmp_path):
+    with serving(tmp_path / "log", site(workers=2)) as server, ExitStack() as stack:
+        wait_for_workers(server.pid, 2)
+        before = sockets_of_workers(server.pid)
+        for _ in range(20):
+            client = stack.enter_context(closing(HTTPConnection("127.0.0.1", server.port, timeout=30)))
+            client.request("GET", "/v3/clock")
+            client.getresponse().read()
+
+        taken = [now - then for now, then in zip(sockets_of_workers(server.pid), before, strict=True)]
+
+        assert sum(taken) == 20
+        assert max(taken) - min(taken) <= 4
+
+
+def wait_for_workers(master, count):
+    """Until each has begun to answer, by its threads."""
+    give_up_at = time.monotonic() + 60
+    while [len(list(Path(f"/proc/{pid}/task").iterdir())) > 1 for pid in workers_of(master)] != [True] * count:
+        assert time.monotonic() < give_up_at
+        time.sleep(0.1)
+
+
+def workers_of(master):
+    return Path(f"/proc/{master}/task/{master}/children").read_text().split()
+
+
+def sockets_of_workers(master):
+    return [
+        sum("socket:" in os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()) for pid in workers_of(master)
+    ]
+
+
+def test_many_who_ask_at_the_same_time_are_all_answered(two_threads):
     def ask(times: int) -> list[int]:
-        client = HTTPConnection("127.0.0.1", patient, timeout=30)
+        client = HTTPConnection("127.0.0.1", two_threads, timeout=30)
         statuses = []
         for _ in range(times):
             client.request("GET", "/v3/clock")
@@ -99,9 +195,9 @@ def test_many_who_ask_at_the_same_time_are_all_answered(patient):
     assert answers == [[401] * 30] * 8
 
 
-def test_requests_sent_in_one_piece_are_all_answered(patient):
+def test_requests_sent_in_one_piece_are_all_answered(two_threads):
     request = b"GET /v3/clock HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", patient), timeout=30) as client:
+    with socket.create_connection(("127.0.0.1", two_threads), timeout=30) as client:
         client.sendall(request * 3)
         answer = b""
         while answer.count(b"HTTP/1.1 401 ") < 3:
