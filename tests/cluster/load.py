@@ -87,10 +87,9 @@ class Load:
         self.pool.shutdown()
 
     def leave(self, customer: int) -> None:
-        while not self.unenroll(customer).is_answered:
-            time.sleep(PAUSE)
+        self.unenroll_at_last(customer)
         if customer % SENT_AGAIN == 0:
-            again = self.unenroll(customer)
+            again = self.unenroll_at_last(customer)
             with self.lock:
                 self.repeated.append(again)
         standing = self.client.send("GET", f"{self.target}/enrollments/{customer}")
@@ -100,6 +99,12 @@ class Load:
         if standing.is_answered and standing.body["data"]["enrolled"]:
             with self.lock:
                 self.still_enrolled.append(customer)
+
+    def unenroll_at_last(self, customer: int) -> Attempt:
+        """Whatever is lost meanwhile: the try that is answered."""
+        while not (attempt := self.unenroll(customer)).is_answered:
+            time.sleep(PAUSE)
+        return attempt
 
     def unenroll(self, customer: int) -> Attempt:
         key = {"Idempotency-Key": f"leave-{customer}"}
