@@ -215,12 +215,12 @@ WRONG_AT_HEART = [
     pay_whoever_reached_the_value,
     never_break_a_chain,
     count_what_he_did_while_away,
-    forget_that_a_scheduled_leave_took_effect,
-    take_an_achievement_back_with_a_return,
-    let_a_frozen_target_count,
     open_a_stay_whose_leave_was_scheduled,
 ]
 WRONG_BESIDES = [
+    let_a_frozen_target_count,
+    take_an_achievement_back_with_a_return,
+    forget_that_a_scheduled_leave_took_effect,
     count_activity_before_the_balance,
     open_a_new_run_at_every_return,
     count_activity_in_a_closed_cycle,
