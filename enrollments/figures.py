@@ -1,6 +1,6 @@
 """A target in figures: how many are in each cycle, have achieved it, have forfeited its reward, are still owed it.
 
-Counting reads everything of the target, some 50 microseconds for each enrolment. A page counts up to
+Counting reads everything of the target, some 70 microseconds for each enrolment. A page counts up to
 `MOST_COUNTED_AT_ONCE`; of larger targets it shows what `count_figures` has counted last.
 """
 
@@ -20,7 +20,7 @@ from targets.models import Cycle, StreakLevel, Target, TargetValue
 
 Row = tuple[str, int, int, int]
 
-MOST_COUNTED_AT_ONCE = 20_000  # enrolments: about a second
+MOST_COUNTED_AT_ONCE = 20_000  # enrolments: one second or two
 
 # Customer by customer, each by indexes (OFFSET keeps the planner from reading whole tables instead), and once for all:
 #
