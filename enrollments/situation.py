@@ -16,7 +16,8 @@ from rewards.queries import promised_reward
 from targets.enums import Allocation
 from targets.errors import StaleInstant
 from targets.models import Customer, Cycle, Target, TargetGroup
-from targets.rows import Row, all_columns_but, columns_of
+from targets.queries import Named, is_active, refuse_missing, target_and_customer
+from targets.rows import Row, parse_array
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Situation:
     `streak_count` of the run of `stay`: there are none without both.
     """
 
+    customer: Customer
+    target: Target
     participation: Participation | None
     stay: Stay | None
     is_current: bool
@@ -45,10 +48,44 @@ def lock_situation(customer: Customer, target: Target, at: datetime, *, even_if_
     """
     if target.target_group.has_own_calendars:
         return _step_by_step(customer, target, at, even_if_inactive)
-    row = Row(_call_lock_leaving(customer, target, at))
+    _, *situation = _call_lock_leaving([None, target.target_group_id, target.pk, None, customer.pk], at)
+    return _situation(situation, customer, target, at, even_if_inactive)
+
+
+def lock_named(named: Named, at: datetime) -> Situation:
+    """As `lock_situation` of what a call names, which the same statement looks up.
+
+    Raises what `find_target_and_customer` raises besides.
+    """
+    target = customer = None
+    if named.may_exist:
+        brand, *ids = named
+        names, *situation = _call_lock_leaving([brand.pk, *ids, None], at)
+        target, customer = target_and_customer(names, brand)
+    if target is None or customer is None or not is_active(target):
+        target, customer = refuse_missing(named)
+    elif not target.target_group.has_own_calendars:
+        return _situation(situation, customer, target, at, even_if_inactive=False)
+    return lock_situation(customer, target, at, even_if_inactive=False)
+
+
+def _call_lock_leaving(named: list[Any], at: datetime) -> list[Any]:
+    group = named[1]
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_LEAVING, [*named, [CALENDAR, group % 2**31], at])
+        (answer,) = cursor.fetchone()
+    return parse_array(answer)
+
+
+def _situation(
+    values: Sequence[Any], customer: Customer, target: Target, at: datetime, even_if_inactive: bool
+) -> Situation:
+    """Out of what `lock_leaving` answers after the names."""
+    row = Row(values, is_json=True)
     participation = row.take(Participation, PARTICIPATION_FIELDS, customer=customer, target=target)
-    stay = row.take(Stay, participation=participation)
-    cycle = row.take(Cycle, CYCLE_FIELDS, target_group=row.take(TargetGroup, GROUP_FIELDS))
+    stay = row.take(Stay, STAY_FIELDS, participation=participation)
+    group = row.take(TargetGroup, GROUP_FIELDS)
+    cycle = row.take(Cycle, CYCLE_FIELDS, target_group=group)
     progress = row.take(Progress, PROGRESS_FIELDS)
     is_target_active, is_past, leave_ends_at, target_value, allocation, is_granted, is_rewarded, achieved, missed = row
 
@@ -56,7 +93,7 @@ def lock_situation(customer: Customer, target: Target, at: datetime, *, even_if_
     if is_past or (participation is not None and participation.changed_at > at):
         raise StaleInstant(at)
     if participation is None or stay is None:
-        return Situation(participation, None, False, cycle, None, False, 0)
+        return Situation(customer, target, participation, None, False, cycle, None, False, 0)
     state = None
     if cycle is not None:
         state = CycleState(
@@ -66,10 +103,13 @@ def lock_situation(customer: Customer, target: Target, at: datetime, *, even_if_
             achieved_at=progress.achieved_at if progress else None,
             is_granted=is_granted,
         )
+    leaves_later = leave_ends_at is not None and at < datetime.fromisoformat(leave_ends_at)
     return Situation(
+        customer,
+        target,
         participation,
         stay,
-        stay.end_cycle is None or (leave_ends_at is not None and at < leave_ends_at),
+        stay.end_cycle is None or leaves_later,
         cycle,
         state,
         is_rewarded,
@@ -85,8 +125,10 @@ def _step_by_step(customer: Customer, target: Target, at: datetime, even_if_inac
     # Before any date is read: an edit may be moving the end at which a scheduled leave takes effect.
     cycle = share_running_cycle(target, participation, at, even_if_inactive=even_if_inactive)
     if participation is None or stay is None:
-        return Situation(participation, None, False, cycle, None, False, 0)
+        return Situation(customer, target, participation, None, False, cycle, None, False, 0)
     return Situation(
+        customer,
+        target,
         participation,
         stay,
         is_current(stay, target, at),
@@ -97,23 +139,20 @@ def _step_by_step(customer: Customer, target: Target, at: datetime, even_if_inac
     )
 
 
-# The function of migration 0015 answers whole rows: their columns are named here, so that it need not know them.
-PARTICIPATION_FIELDS = all_columns_but(Participation, "first_enrolled_at", "closed_through", "closes_next_at")
-CYCLE_FIELDS = ("id", "target_group_id", "number", "ref_code", "starts_at", "ends_at")
-PROGRESS_FIELDS = ("id", "value", "achieved_at")
+# What the function of migration 0027 answers, in its order, after the names.
+PARTICIPATION_FIELDS = ("id", "brand_id", "run_number", "changed_at", "anchored_at")
+STAY_FIELDS = (
+    "id",
+    "run_number",
+    "first_cycle",
+    "end_cycle",
+    "enrolled_at",
+    "left_at",
+    "leaves_after",
+    "leaves_at",
+    "leave_receipt_id",
+)
 GROUP_FIELDS = ("id", "is_active", "cycle_count", "version")
-LOCK_LEAVING = f"""
-SELECT {columns_of("participation", Participation, PARTICIPATION_FIELDS)}, {columns_of("stay", Stay)},
-       {columns_of("target_group", TargetGroup, GROUP_FIELDS)}, {columns_of("cycle", Cycle, CYCLE_FIELDS)},
-       {columns_of("progress", Progress, PROGRESS_FIELDS)},
-       is_target_active, is_past, leave_ends_at, target_value, allocation, is_granted, is_rewarded, achieved, missed
-  FROM lock_leaving(%s, %s, %s, %s, %s)
-"""  # noqa: S608 - names of our own columns
-
-
-def _call_lock_leaving(customer: Customer, target: Target, at: datetime) -> Sequence[Any]:
-    group = target.target_group_id
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK_LEAVING, [customer.pk, target.pk, group, [CALENDAR, group % 2**31], at])
-        row: Sequence[Any] = cursor.fetchone()
-    return row
+CYCLE_FIELDS = ("id", "number", "ref_code", "starts_at", "ends_at")
+PROGRESS_FIELDS = ("id", "value", "achieved_at")
+LOCK_LEAVING = "SELECT lock_leaving(%s, %s, %s, %s, %s, %s, %s)::text"

@@ -1,8 +1,9 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 
-from django.db import connections, router
+from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Lower
 
@@ -10,7 +11,7 @@ from targets.errors import CustomerNotFound, TargetGroupNotFound, TargetNotFound
 from targets.models import Brand, Customer, Inactivity, Target, TargetGroup
 from targets.models.customer import BARE_MOBILE
 from targets.pseudonyms import erased_digest
-from targets.rows import Row
+from targets.rows import Row, parse_array
 
 LARGEST_ID = 2**63 - 1
 MOST_NAMESAKES = 1_000  # customers with the same external id or address
@@ -106,7 +107,21 @@ def find_customer(brand: Brand, customer_id: int) -> Customer:
     return customer
 
 
-# What the function of migration 0029 answers, in its order: what calls about one enrolment ask for, and no more.
+class Named(NamedTuple):
+    """An enrolment as a call names it: nothing of it has been looked up."""
+
+    brand: Brand
+    target_group_id: int
+    target_id: int
+    customer_id: int
+
+    @property
+    def may_exist(self) -> bool:
+        """Whether rows can have these ids."""
+        return all(0 < each <= LARGEST_ID for each in self[1:])
+
+
+# What the function of migration 0034 answers, in its order: what calls about one enrolment ask for, and no more.
 GROUP_FIELDS = (
     "id",
     "brand_id",
@@ -124,27 +139,44 @@ GROUP_FIELDS = (
 )
 TARGET_FIELDS = ("id", "brand_id", "target_group_id", "name", "is_active", "entity", "kpi", "event_name")
 CUSTOMER_FIELDS = ("id", "brand_id", "customer_id", "erased_at")
-FIND_ENROLMENT = "SELECT * FROM find_enrolment(%s, %s, %s, %s)"
+FIND_ENROLMENT = "SELECT names::text FROM find_enrolment(%s, %s, %s, %s)"
 
 
-def find_target_and_customer(
-    brand: Brand, target_group_id: int, target_id: int, customer_id: int, *, include_inactive: bool = False
-) -> tuple[Target, Customer]:
+def find_target_and_customer(named: Named, *, include_inactive: bool = False) -> tuple[Target, Customer]:
     """As `find_target` and then `find_customer`, by one statement; what they raise, in this order."""
-    if all(0 < each <= LARGEST_ID for each in (target_group_id, target_id, customer_id)):
+    if named.may_exist:
+        brand, *ids = named
         using = router.db_for_read(Target)
         with connections[using].cursor() as cursor:
-            cursor.execute(FIND_ENROLMENT, [brand.pk, target_group_id, target_id, customer_id])
-            row = Row(cursor.fetchone(), using)
-        group = row.take(TargetGroup, GROUP_FIELDS, brand=brand)
-        target = row.take(Target, TARGET_FIELDS, brand=brand, target_group=group)
-        customer = row.take(Customer, CUSTOMER_FIELDS, brand=brand)
-        is_active = target is not None and target.is_active and group.is_active
-        if target is not None and customer is not None and (is_active or include_inactive):
+            cursor.execute(FIND_ENROLMENT, [brand.pk, *ids])
+            (names,) = cursor.fetchone()
+        target, customer = target_and_customer(parse_array(names), brand, using)
+        if target is not None and customer is not None and (include_inactive or is_active(target)):
             return target, customer
-    # Something is wrong: what, is said in one place.
-    target = find_target(brand, target_group_id, target_id, include_inactive=include_inactive)
-    return target, find_customer(brand, customer_id)
+    return refuse_missing(named, include_inactive=include_inactive)
+
+
+def target_and_customer(
+    names: Sequence[Any], brand: Brand, using: str = DEFAULT_DB_ALIAS
+) -> tuple[Target | None, Customer | None]:
+    """The `names` that `find_enrolment` answers, as rows; None for what there is not."""
+    row = Row(names, using, is_json=True)
+    group = row.take(TargetGroup, GROUP_FIELDS, brand=brand)
+    target = row.take(Target, TARGET_FIELDS, brand=brand, target_group=group)
+    return target, row.take(Customer, CUSTOMER_FIELDS, brand=brand)
+
+
+def is_active(target: Target) -> bool:
+    return target.is_active and target.target_group.is_active
+
+
+def refuse_missing(named: Named, *, include_inactive: bool = False) -> tuple[Target, Customer]:
+    """Raises what is wrong with the names, in the order of api.md 4; answers what they name if it has come meanwhile.
+
+    What is wrong, is said in one place.
+    """
+    target = find_target(named.brand, named.target_group_id, named.target_id, include_inactive=include_inactive)
+    return target, find_customer(named.brand, named.customer_id)
 
 
 def find_erased(brand: Brand, customer_id: int) -> Customer | None:

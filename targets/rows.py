@@ -1,14 +1,21 @@
 """Rows of models out of a statement of our own, where composing it by the ORM would cost more than the rest."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import cache, partial
+from json import JSONDecoder
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connection
-from django.db.models import Model
+from django.db.models import DateTimeField, DecimalField, Model
 from django.db.models.base import ModelState
 
 Names = tuple[str, ...] | None  # of columns; None: all
+Converter = tuple[int, Callable[[Any], Any]]  # the place of a column, and what makes the model's value of its own
+
+# Made once. Amounts stay exact.
+parse_array: Callable[[str], list[Any]] = JSONDecoder(parse_float=Decimal).decode
 
 
 @cache
@@ -23,12 +30,24 @@ def _attributes(model: type[Model], names: Names) -> list[str]:
 
 
 @cache
-def _converters(model: type[Model], names: Names) -> list[tuple[int, Any, Any]]:
-    """Place, converter and expression of each column whose value the driver does not give as the model has it."""
+def _converters(model: type[Model], names: Names) -> list[Converter]:
+    """Of each column whose value the driver does not give as the model has it."""
     return [
-        (place, convert, each.cached_col)
+        (place, partial(convert, expression=each.cached_col, connection=connection))
         for place, each in enumerate(_fields(model, names))
         for convert in each.get_db_converters(connection)
+    ]
+
+
+@cache
+def _json_converters(model: type[Model], names: Names) -> list[Converter]:
+    """Of each column whose value JSON has no form for."""
+    known = ((DateTimeField, datetime.fromisoformat), (DecimalField, Decimal))
+    return [
+        (place, convert)
+        for place, each in enumerate(_fields(model, names))
+        for kind, convert in known
+        if isinstance(each, kind)
     ]
 
 
@@ -44,9 +63,11 @@ def columns_of(row: str, model: type[Model], names: Names = None) -> str:
 class Row:
     """The columns of a row, taken from left to right, in the order in which they were selected, `using` a database."""
 
-    def __init__(self, values: Sequence[Any], using: str = DEFAULT_DB_ALIAS) -> None:
+    def __init__(self, values: Sequence[Any], using: str = DEFAULT_DB_ALIAS, *, is_json: bool = False) -> None:
+        """`is_json`: the values are the elements of an array that the database made and `parse_array` read."""
         self._values = values
         self._using = using
+        self._converters = _json_converters if is_json else _converters
         self._taken = 0
 
     def __iter__(self) -> Iterator[Any]:
@@ -62,8 +83,9 @@ class Row:
         self._taken += len(attributes)
         if values[0] is None:
             return None
-        for place, convert, expression in _converters(model, names):
-            values[place] = convert(values[place], expression, connection)
+        for place, convert in self._converters(model, names):
+            if values[place] is not None:
+                values[place] = convert(values[place])
         return _made(model, zip(attributes, values, strict=True), self._using, related)
 
 

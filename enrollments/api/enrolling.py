@@ -13,7 +13,7 @@ from enrollments.api.schema import EnrollmentAnswer, ReceiptAnswer
 from enrollments.api.serializers import CancelSerializer, EnrollSerializer, LeaveSerializer, single_record
 from enrollments.enums import Effective, Source
 from enrollments.models import Participation, Receipt
-from enrollments.operations import cancel_leave, enroll, unenroll
+from enrollments.operations import cancel_leave, enroll, unenroll_named
 from enrollments.receipts import account, warnings_of
 from enrollments.standing import standings
 from targets.answers import Answer
@@ -24,7 +24,7 @@ from targets.clock import brand_now, run_at_now
 from targets.errors import ErrorCode
 from targets.fields import list_of, path_id
 from targets.models import Customer, Target
-from targets.queries import find_target_and_customer
+from targets.queries import Named, find_target_and_customer
 
 MOST_RECEIPTS = 100
 CUSTOMER_NUMBER = {
@@ -65,8 +65,7 @@ class Asked(NamedTuple):
     """One record of a published call, with what it names."""
 
     record: dict[str, Any]
-    target: Target
-    customer: Customer
+    named: Named
 
 
 class TargetEnrollmentViewSet(ViewSet):
@@ -104,7 +103,7 @@ class TargetEnrollmentViewSet(ViewSet):
         """Unenrol a customer from a milestone or streak, now or at the end of the running cycle."""
         asked = _asked(request, group_id, target_id, LeaveSerializer)
         receipt = _leave(request, asked, dry_run=False)
-        return Answer(asked.customer.customer_id, warnings=notices(warnings_of(receipt)))
+        return Answer(asked.named.customer_id, warnings=notices(warnings_of(receipt)))
 
     @extend_schema(
         operation_id="unEnrollPreview",
@@ -129,7 +128,7 @@ class TargetEnrollmentViewSet(ViewSet):
     def cancel(self, request: Request, group_id: str, target_id: str) -> Answer:
         """Take back a leave at the end of the running cycle; answers the receipt."""
         asked = _asked(request, group_id, target_id, CancelSerializer)
-        receipt = _run(request, asked, cancel_leave, reason=asked.record["reason"])
+        receipt = _run(request, cancel_leave, **_found(asked), reason=asked.record["reason"])
         return Answer(receipt_json(account(receipt)))
 
     @extend_schema(
@@ -145,13 +144,13 @@ class TargetEnrollmentViewSet(ViewSet):
         asked = _asked(request, group_id, target_id, EnrollSerializer)
         receipt = _run(
             request,
-            asked,
             enroll,
+            **_found(asked),
             period_name=asked.record["periodName"] or None,
             initial_balance=asked.record["initialBalance"],
             reset_streak=bool(asked.record["resetStreakStatus"]),
         )
-        return Answer(asked.customer.customer_id, warnings=notices(warnings_of(receipt)))
+        return Answer(asked.named.customer_id, warnings=notices(warnings_of(receipt)))
 
     @extend_schema(operation_id="readEnrollment", responses={200: EnrollmentAnswer})
     @tolerates_lag
@@ -159,8 +158,8 @@ class TargetEnrollmentViewSet(ViewSet):
         """Where a customer stands in a target: stays, progress, grants, and the last 100 changes."""
         number = path_id(customer_id, "customerId")
         brand = brand_of(request)
-        group, of_target = path_id(group_id, "targetGroupId"), path_id(target_id, "targetId")
-        target, customer = find_target_and_customer(brand, group, of_target, number, include_inactive=True)
+        named = Named(brand, path_id(group_id, "targetGroupId"), path_id(target_id, "targetId"), number)
+        target, customer = find_target_and_customer(named, include_inactive=True)
         participation = Participation.objects.filter(customer=customer, target=target).first()
         if participation is None:
             participation = Participation(customer=customer, target=target, run_number=0)
@@ -173,22 +172,26 @@ def _asked(request: Request, group_id: str, target_id: str, serializer_class: An
     """In the order in which refusals are answered (api.md 4)."""
     group, target = path_id(group_id, "targetGroupId"), path_id(target_id, "targetId")
     record = validated(serializer_class, single_record(request.data))
-    return Asked(record, *find_target_and_customer(brand_of(request), group, target, record["customerId"]))
+    return Asked(record, Named(brand_of(request), group, target, record["customerId"]))
+
+
+def _found(asked: Asked) -> dict[str, Target | Customer]:
+    target, customer = find_target_and_customer(asked.named)
+    return {"target": target, "customer": customer}
 
 
 def _leave(request: Request, asked: Asked, *, dry_run: bool) -> Receipt:
     record = asked.record
     effective = Effective(record["effective"] or Effective.NOW)
-    return _run(request, asked, unenroll, effective=effective, reason=record["reason"] or "", dry_run=dry_run)
+    reason = record["reason"] or ""
+    return _run(request, unenroll_named, named=asked.named, effective=effective, reason=reason, dry_run=dry_run)
 
 
-def _run(request: Request, asked: Asked, operation: Callable[..., Receipt], **details: Any) -> Receipt:
-    """Run an operation on the enrolment, at the brand's now, in the name of the API user."""
+def _run(request: Request, operation: Callable[..., Receipt], **details: Any) -> Receipt:
+    """Run an operation at the brand's now, in the name of the API user."""
     return run_at_now(
         brand_of(request),
         lambda at: operation(
-            customer=asked.customer,
-            target=asked.target,
             at=at,
             by=request.user.get_username(),
             source=Source.API,

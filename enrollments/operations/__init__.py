@@ -8,7 +8,7 @@ from enrollments.operations.enrolling import enroll
 from enrollments.operations.enrolling_newcomers import Newcomer, enroll_newcomers
 from enrollments.operations.erasing import Erasure, erase_customer
 from enrollments.operations.freezing import set_group_active, set_target_active
-from enrollments.operations.leaving import cancel_leave, unenroll
+from enrollments.operations.leaving import cancel_leave, unenroll, unenroll_named
 from enrollments.operations.leaving_together import LeftTogether, unenroll_together
 from enrollments.operations.planning import (
     PlanRefused,
@@ -64,6 +64,7 @@ __all__ = [
     "undo_leave",
     "undo_together",
     "unenroll",
+    "unenroll_named",
     "unenroll_together",
     "upload_plan",
     "withdraw_plan",

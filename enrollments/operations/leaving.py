@@ -11,9 +11,10 @@ from enrollments.enums import Effective, ReceiptKind, Source, Verdict
 from enrollments.models import Participation, Receipt, Stay
 from enrollments.operations.accounting import WRITTEN, Origin, account_fields
 from enrollments.queries import scheduled_end
-from enrollments.situation import lock_situation
+from enrollments.situation import Situation, lock_named, lock_situation
 from targets.errors import CycleNotFound, NotEnrolled
 from targets.models import Customer, Target
+from targets.queries import Named
 
 PROGRAMME_OVER = "Target period not found: the last period is over, nothing is left to leave."
 
@@ -42,45 +43,63 @@ def unenroll(
     """
     with transaction.atomic():
         found = lock_situation(customer, target, at, even_if_inactive=even_if_inactive)
-        participation, stay, cycle, state = found.participation, found.stay, found.cycle, found.state
-        if participation is None or stay is None or not found.is_current:
-            left_at = None if stay is None else _left_at(stay, target)
-            raise not_enrolled(customer.customer_id, target, left_at)
-        if effective == Effective.END_OF_CYCLE and stay.leave_receipt is not None:
-            return stay.leave_receipt
-        if cycle is None or state is None:
-            raise CycleNotFound(PROGRAMME_OVER)
+        return _leave(found, Origin(at, by, source, reason, request_id, batch_id), effective, dry_run=dry_run)
 
-        leave = decide_leave(
-            at=at,
-            effective=effective,
-            first_cycle=stay.first_cycle,
-            running_cycle=cycle.number,
-            running=state,
-            is_rewarded=found.is_rewarded,
-        )
-        scheduled = leave.leaves_after is not None
-        receipt = Receipt(
-            **account_fields(
-                Origin(at, by, source, reason, request_id, batch_id),
-                participation=participation,
-                stay=stay,
-                streak_count=found.streak_count,
-                running=cycle,
-            ),
-            kind=ReceiptKind.LEAVE_SCHEDULED if scheduled else ReceiptKind.UNENROLLED,
-            from_cycle=leave.end_cycle,
-            end_cycle_before=stay.end_cycle,
-            end_cycle=leave.end_cycle,
-            running_verdict=leave.running_verdict or Verdict.NOT_MEMBER,
-            running_value=state.value,
-            running_achieved_at=state.achieved_at,
-        )
-        if dry_run:
-            return receipt
-        has_own_end = scheduled and target.target_group.has_own_calendars
-        _store(receipt, leave, leaves_at=cycle.ends_at if has_own_end else None)
+
+def unenroll_named(
+    *,
+    named: Named,
+    at: datetime,
+    by: str,
+    source: Source,
+    effective: Effective = Effective.NOW,
+    reason: str = "",
+    request_id: str = "",
+    dry_run: bool = False,
+) -> Receipt:
+    """`unenroll` of what a call names; raises what `find_target_and_customer` raises besides."""
+    with transaction.atomic():
+        found = lock_named(named, at)
+        return _leave(found, Origin(at, by, source, reason, request_id), effective, dry_run=dry_run)
+
+
+def _leave(found: Situation, origin: Origin, effective: Effective, *, dry_run: bool) -> Receipt:
+    """The receipt of leaving, stored unless `dry_run`; or the one in force where nothing changes."""
+    target, participation, stay, cycle, state = found.target, found.participation, found.stay, found.cycle, found.state
+    if participation is None or stay is None or not found.is_current:
+        left_at = None if stay is None else _left_at(stay, target)
+        raise not_enrolled(found.customer.customer_id, target, left_at)
+    if effective == Effective.END_OF_CYCLE and stay.leave_receipt is not None:
+        return stay.leave_receipt
+    if cycle is None or state is None:
+        raise CycleNotFound(PROGRAMME_OVER)
+
+    leave = decide_leave(
+        at=origin.at,
+        effective=effective,
+        first_cycle=stay.first_cycle,
+        running_cycle=cycle.number,
+        running=state,
+        is_rewarded=found.is_rewarded,
+    )
+    scheduled = leave.leaves_after is not None
+    receipt = Receipt(
+        **account_fields(
+            origin, participation=participation, stay=stay, streak_count=found.streak_count, running=cycle
+        ),
+        kind=ReceiptKind.LEAVE_SCHEDULED if scheduled else ReceiptKind.UNENROLLED,
+        from_cycle=leave.end_cycle,
+        end_cycle_before=stay.end_cycle,
+        end_cycle=leave.end_cycle,
+        running_verdict=leave.running_verdict or Verdict.NOT_MEMBER,
+        running_value=state.value,
+        running_achieved_at=state.achieved_at,
+    )
+    if dry_run:
         return receipt
+    has_own_end = scheduled and target.target_group.has_own_calendars
+    _store(receipt, leave, leaves_at=cycle.ends_at if has_own_end else None)
+    return receipt
 
 
 STORE = "SELECT id, transaction_id, snapshot FROM store_leave(%s, %s, %s, %s, %s)"

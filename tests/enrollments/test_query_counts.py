@@ -22,9 +22,9 @@ KINDS = {
     "streak": {"tracking_type": TrackingType.STREAKS, "levels": (2, 3)},
 }
 
-# BEGIN and COMMIT included. One for who calls and what he may do; target and customer; the locks with all that is
+# BEGIN and COMMIT included. One for who calls and what he may do; what is named, the locks and all that is
 # decided on; receipt, stay and participation.
-UNENROLL = 6
+UNENROLL = 5
 # An Idempotency-Key: its row, the lock of the customer, the answer; and the operation's own transaction becomes a
 # savepoint, that is two statements more.
 KEY = 5
