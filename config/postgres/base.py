@@ -1,11 +1,67 @@
-"""The Django backend for a server of your own: Django's for PostgreSQL, without a query before each request."""
+"""The Django backend for a server of your own: Django's for PostgreSQL, with two round trips less for each request.
+
+A kept connection is used again without a question; and BEGIN goes together with the first statement. psycopg2 would
+send it by itself, so it is left in its autocommit mode, and transactions begin and end by statements of ours.
+"""
 
 import select
+from typing import Any
 
+from django.db.backends.base.base import debug_transaction  # type: ignore[attr-defined]  # the stubs do not know it
 from django.db.backends.postgresql import base
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE  # type: ignore[import-untyped]  # it has no stubs
+
+from .cursor import Cursor
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    is_begin_due = False  # an atomic block was entered, and no statement has come yet
+
+    def get_connection_params(self) -> dict[str, Any]:
+        return super().get_connection_params() | {"cursor_factory": Cursor}
+
+    def init_connection_state(self) -> None:
+        self.is_begin_due = False
+        super().init_connection_state()
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        cursor = super().create_cursor(name)
+        cursor.wrapper = self
+        if name is not None:  # psycopg2 puts its DECLARE before the statement
+            with self.connection.cursor() as unnamed:
+                unnamed.wrapper = self
+                unnamed.begin()
+        return cursor
+
+    def _start_transaction_under_autocommit(self) -> None:
+        """What Django calls, if there is such a method, to enter an atomic block."""
+        self.is_begin_due = True
+
+    def _commit(self) -> None:
+        if self._ends_by_statement():
+            self._end("COMMIT")
+        else:
+            super()._commit()  # type: ignore[misc]  # the stubs do not know it
+
+    def _rollback(self) -> None:
+        if self._ends_by_statement():
+            self._end("ROLLBACK")
+        else:
+            super()._rollback()  # type: ignore[misc]  # the stubs do not know it
+
+    def _ends_by_statement(self) -> bool:
+        """Not after `set_autocommit(False)`: such transactions are psycopg2's own."""
+        return self.connection is not None and self.connection.autocommit
+
+    def _end(self, statement: str) -> None:
+        if self.is_begin_due:  # and nothing was sent
+            self.is_begin_due = False
+            return
+        with debug_transaction(self, statement), self.wrap_database_errors:
+            if self.connection.info.transaction_status != TRANSACTION_STATUS_IDLE:
+                with self.connection.cursor() as cursor:
+                    cursor.execute(statement)
+
     def is_usable(self) -> bool:
         """Whether the kept connection still serves; asked at the first query of each request.
 

@@ -1,0 +1,224 @@
+"""BEGIN goes to the server together with the first statement of an atomic block."""
+
+import io
+from contextlib import contextmanager
+
+import pytest
+from django.db import DataError, IntegrityError, OperationalError, ProgrammingError, connection, transaction
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INERROR, TRANSACTION_STATUS_INTRANS
+from psycopg2.sql import SQL
+
+from targets.models import Brand
+from tests.factories import BrandFactory
+from tests.faults import ends_connection
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RENAME = "UPDATE targets_brand SET name = 'renamed'"
+
+
+class Undone(Exception):
+    """Ends an atomic block."""
+
+
+@pytest.fixture
+def brand():
+    return BrandFactory(name="as it was")
+
+
+@contextmanager
+def block_that_ends_in(error):
+    with pytest.raises(error), transaction.atomic():
+        yield
+
+
+def status():
+    return connection.connection.info.transaction_status
+
+
+def name_of(brand):
+    return Brand.objects.values_list("name", flat=True).get(pk=brand.pk)
+
+
+def execute(statement, params=None):
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return cursor.query.decode()
+
+
+def test_begin_goes_with_the_first_statement_and_no_other(brand):
+    with transaction.atomic():
+        before = status()
+        first, second = execute("SELECT %s", [1]), execute("SELECT %s", [2])
+        within = status()
+
+    assert (before, within, status()) == (
+        TRANSACTION_STATUS_IDLE,
+        TRANSACTION_STATUS_INTRANS,
+        TRANSACTION_STATUS_IDLE,
+    )
+    assert (first, second) == ("BEGIN; SELECT 1", "SELECT 2")
+
+
+def test_without_a_block_nothing_begins(brand):
+    assert execute("SELECT 1") == "SELECT 1"
+    assert status() == TRANSACTION_STATUS_IDLE
+
+
+def test_block_without_a_statement_sends_nothing(brand, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        with transaction.atomic():
+            pass
+        with block_that_ends_in(Undone):
+            raise Undone
+
+    assert execute("SELECT 1") == "SELECT 1"
+
+
+def test_what_a_block_wrote_stays(brand):
+    with transaction.atomic():
+        execute(RENAME)
+
+    connection.close()
+    assert name_of(brand) == "renamed"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        pytest.param(lambda cursor: cursor.execute(RENAME), id="execute"),
+        pytest.param(lambda cursor: cursor.execute(SQL(RENAME)), id="execute composed"),
+        pytest.param(lambda cursor: cursor.executemany(RENAME, [[]]), id="executemany"),
+        pytest.param(lambda cursor: cursor.callproc("rename_brands"), id="callproc"),
+        pytest.param(
+            lambda cursor: cursor.copy_expert("COPY written FROM STDIN", io.StringIO("1\n")), id="copy_expert"
+        ),
+        pytest.param(lambda cursor: cursor.copy_from(io.StringIO("1\n"), "written"), id="copy_from"),
+        pytest.param(lambda cursor: (cursor.copy_to(io.StringIO(), "written"), cursor.execute(RENAME)), id="copy_to"),
+    ],
+)
+def test_block_that_fails_undoes_whatever_was_its_first_statement(write, brand):
+    execute("CREATE TABLE written (number integer)")
+    execute(
+        "CREATE FUNCTION rename_brands() RETURNS void LANGUAGE sql AS "
+        "$$ UPDATE targets_brand SET name = 'renamed'; INSERT INTO written VALUES (1) $$"
+    )
+    try:
+        with block_that_ends_in(Undone):
+            with connection.cursor() as cursor:
+                write(cursor)
+            within = status()
+            raise Undone
+
+        assert within == TRANSACTION_STATUS_INTRANS
+        assert status() == TRANSACTION_STATUS_IDLE
+        assert name_of(brand) == "as it was"
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM written")
+            assert cursor.fetchone() == (0,)
+    finally:
+        execute("DROP FUNCTION rename_brands")
+        execute("DROP TABLE written")
+
+
+def test_cursor_of_the_server_reads_within_the_block(brand):
+    with block_that_ends_in(Undone):
+        (found,) = Brand.objects.iterator()
+        execute(RENAME)
+        raise Undone
+
+    assert found.name == "as it was"
+    assert name_of(brand) == "as it was"
+
+
+@pytest.mark.parametrize("refused", ["SELECT FROM WHERE", "SELECT %s, %s"], ids=["syntax", "parameters"])
+def test_after_a_statement_that_was_never_begun_the_next_one_is_in_the_block(refused, brand):
+    with block_that_ends_in(Undone):
+        with pytest.raises((ProgrammingError, IndexError)):
+            execute(refused, [1])
+        execute(RENAME)
+        within = status()
+        raise Undone
+
+    assert within == TRANSACTION_STATUS_INTRANS
+    assert name_of(brand) == "as it was"
+
+
+def test_first_statement_that_fails_fails_the_block(brand):
+    with block_that_ends_in(Undone):
+        with pytest.raises(DataError):
+            execute("SELECT 1 / 0")
+        within = status()
+        raise Undone
+
+    assert (within, status()) == (TRANSACTION_STATUS_INERROR, TRANSACTION_STATUS_IDLE)
+    with transaction.atomic():
+        execute(RENAME)
+    assert name_of(brand) == "renamed"
+
+
+def test_inner_block_is_undone_alone(brand):
+    with transaction.atomic():
+        with block_that_ends_in(Undone):
+            execute("UPDATE targets_brand SET name = 'inner'")
+            raise Undone
+        assert name_of(brand) == "as it was"
+        execute(RENAME)
+
+    assert name_of(brand) == "renamed"
+
+
+def test_what_only_the_commit_finds_is_an_error_and_undone(brand):
+    execute("CREATE TABLE late (number integer UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    try:
+        with block_that_ends_in(IntegrityError):
+            execute(RENAME)
+            execute("INSERT INTO late VALUES (1), (1)")
+
+        assert status() == TRANSACTION_STATUS_IDLE
+        assert name_of(brand) == "as it was"
+    finally:
+        execute("DROP TABLE late")
+
+
+def test_hooks_run_after_the_commit(brand):
+    seen = []
+    with transaction.atomic():
+        execute(RENAME)
+        transaction.on_commit(lambda: seen.append((status(), name_of(brand))))
+        assert seen == []
+
+    assert seen == [(TRANSACTION_STATUS_IDLE, "renamed")]
+
+
+def test_connection_lost_before_the_first_statement_leaves_nothing_due(brand):
+    with block_that_ends_in(OperationalError):
+        ends_connection(connection.connection.info.backend_pid)
+        execute(RENAME)
+
+    connection.close()
+    assert execute("SELECT 1") == "SELECT 1"
+    assert name_of(brand) == "as it was"
+
+
+def test_connection_lost_before_the_commit_is_an_error_and_undone(brand):
+    with block_that_ends_in(OperationalError):
+        execute(RENAME)
+        ends_connection(connection.connection.info.backend_pid)
+
+    connection.close()
+    assert name_of(brand) == "as it was"
+
+
+def test_autocommit_turned_off_by_hand_works_as_in_django(brand):
+    transaction.set_autocommit(False)
+    try:
+        execute(RENAME)
+        transaction.rollback()
+        assert name_of(brand) == "as it was"
+        execute(RENAME)
+        transaction.commit()
+    finally:
+        transaction.set_autocommit(True)
+
+    assert (name_of(brand), status()) == ("renamed", TRANSACTION_STATUS_IDLE)
