@@ -1,11 +1,10 @@
 """The envelope around every answer of the API, and how each failure gets into it (api.md 1 and 4)."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import Any
 
-import simplejson
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, UnreadablePostError
@@ -13,11 +12,9 @@ from rest_framework import exceptions
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.utils.encoders import JSONEncoder
 
 from config.request_id import current_request_id
-from targets.answers import Answer, message_json
+from targets.answers import Answer, Failure, message_json
 from targets.errors import DomainError, ErrorCode, InvalidInput
 
 logger = logging.getLogger(__name__)
@@ -41,20 +38,8 @@ class BodyTooLarge(DomainError):
     error = ErrorCode.BODY_TOO_LARGE
 
 
-class Failure(Response):
-    """A refusal: its data are the envelope's errors."""
-
-    def __init__(
-        self,
-        status: int,
-        errors: Sequence[Mapping[str, Any]],
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(errors, status=status, headers=headers)
-
-
 class EnvelopeRenderer(BaseRenderer):
-    """JSON with exact decimals, inside `{"data", "errors", "warnings"}` and `pagination` where there is one."""
+    """For what Django REST framework answers by itself (OPTIONS), and to name the one media type."""
 
     media_type = "application/json"
     format = "json"
@@ -66,17 +51,7 @@ class EnvelopeRenderer(BaseRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        response = (renderer_context or {}).get("response")
-        if isinstance(response, Failure):
-            return failure_bytes(data)
-        envelope: dict[str, Any] = {"data": data, "errors": None, "warnings": None}
-        if isinstance(response, Answer):
-            nothing: list[Any] | None = [] if response.empty_lists else None
-            envelope["errors"] = nothing
-            envelope["warnings"] = [notice.as_json() for notice in response.warnings] or nothing
-            if response.pagination is not None:
-                envelope["pagination"] = response.pagination
-        return json_bytes(envelope)
+        return Answer(data).content
 
 
 class AlwaysJSON(DefaultContentNegotiation):
@@ -84,25 +59,6 @@ class AlwaysJSON(DefaultContentNegotiation):
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         return renderers[0], renderers[0].media_type
-
-
-# Made once: making it takes longer than writing a small answer.
-ENCODER = simplejson.JSONEncoder(
-    use_decimal=True,
-    ensure_ascii=False,
-    allow_nan=False,
-    namedtuple_as_object=False,
-    separators=(",", ":"),
-    default=JSONEncoder().default,
-)
-
-
-def json_bytes(value: Any) -> bytes:
-    return ENCODER.encode(value).encode()
-
-
-def failure_bytes(errors: Sequence[Mapping[str, Any]]) -> bytes:
-    return json_bytes({"data": None, "errors": errors, "warnings": None})
 
 
 def error_json(error: ErrorCode, message: str = "", field: str | None = None) -> dict[str, Any]:
@@ -119,7 +75,7 @@ def error_of_status(status: int) -> ErrorCode:
     return ErrorCode.INTERNAL_ERROR if status >= 500 else ErrorCode.INVALID_INPUT
 
 
-def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
+def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Failure:
     """The failure as an answer; what is not foreseen is logged and answered as our fault. Never raises.
 
     A view with `published_shape = True` names the field at fault in the message, not beside it: the published
@@ -130,7 +86,7 @@ def exception_handler(exc: Exception, context: Mapping[str, Any]) -> Response:
         return refusal(ErrorCode.NOT_AUTHENTICATED, headers={"WWW-Authenticate": challenge})
     failure = failure_of(exc)
     if getattr(context.get("view"), "published_shape", False):
-        failure.data = [without_field(error) for error in failure.data]
+        return Failure(failure.status_code, [without_field(each) for each in failure.errors], failure.extra)
     return failure
 
 

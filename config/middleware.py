@@ -8,9 +8,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from config.envelope import RETRY_AFTER, error_json, error_of_status, failure_bytes
+from config.envelope import RETRY_AFTER, error_json, error_of_status
 from config.refused_calls import note_refused
 from config.request_id import current_request_id, new_request_id
+from targets.answers import Failure
 from targets.callers import current_request
 
 SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
@@ -25,7 +26,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        asked = request.headers.get("X-Request-ID", "")
+        asked = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = asked if SANE_ID.fullmatch(asked) else new_request_id()
         request.request_id = request_id  # type: ignore[attr-defined]
         token, caller = current_request_id.set(request_id), current_request.set(request)
@@ -53,16 +54,12 @@ class RequestIdMiddleware:
         return response
 
 
-def enveloped(response: HttpResponseBase) -> HttpResponse:
+def enveloped(response: HttpResponseBase) -> Failure:
     """The failure `response` with its status and the headers that belong to it, inside the envelope."""
-    error = error_json(error_of_status(response.status_code))
-    answer = HttpResponse(failure_bytes([error]), status=response.status_code, content_type="application/json")
-    for name in KEPT_HEADERS:
-        if name in response:
-            answer[name] = response[name]
-    if answer.status_code == 503:
-        answer.setdefault("Retry-After", RETRY_AFTER)
-    return answer
+    headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+    if response.status_code == 503:
+        headers.setdefault("Retry-After", RETRY_AFTER)
+    return Failure(response.status_code, [error_json(error_of_status(response.status_code))], headers)
 
 
 def read_chunked_body(request: HttpRequest) -> None:

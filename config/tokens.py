@@ -139,12 +139,12 @@ def token_parameters(request: Request) -> dict[str, str]:
 def rfc_failure(exc: Exception, context: Mapping[str, Any]) -> Response:
     """A failure in the form of RFC 6749, 5.2."""
     failure = failure_of(exc)
-    failure.data = {"error": RFC_ERRORS.get(failure.status_code, "invalid_request")}
+    told = {"error": RFC_ERRORS.get(failure.status_code, "invalid_request")}
     if failure.status_code == 415:
-        failure.data["error_description"] = f"The body must be {StrictFormParser.media_type}."
+        told["error_description"] = f"The body must be {StrictFormParser.media_type}."
     elif isinstance(exc, InvalidInput):
-        failure.data["error_description"] = exc.message
-    return failure
+        told["error_description"] = exc.message
+    return Response(told, status=failure.status_code, headers=failure.extra)
 
 
 class KeySerializer(StrictSerializer):

@@ -250,9 +250,11 @@ class EnvelopeWorker(ThreadWorker):
 
 
 def refusal(status: HTTPStatus) -> bytes:
-    from config.envelope import error_json, error_of_status, failure_bytes  # Django is set up only in the worker
+    from config.envelope import error_json, error_of_status  # Django is set up only in the worker
+    from targets.answers import Failure
 
-    body = failure_bytes([error_json(error_of_status(status), f"The request is refused: {status.phrase.lower()}.")])
+    error = error_json(error_of_status(status), f"The request is refused: {status.phrase.lower()}.")
+    body = Failure(status, [error]).content
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\nConnection: close\r\nContent-Type: application/json\r\n"
         f"X-Cap-Requestid: {new_request_id()}\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rest_framework.response import Response
+import simplejson
+from django.http import HttpResponse
+from rest_framework.utils.encoders import JSONEncoder
 
 from targets.errors import WarningCode
 
@@ -21,8 +23,38 @@ class Notice:
         return message_json(self.code.value.code, self.message, self.field)
 
 
-class Answer(Response):
-    """A success. The renderer puts it into the envelope (api.md 1).
+# Made once: making it takes longer than writing a small answer.
+ENCODER = simplejson.JSONEncoder(
+    use_decimal=True,
+    ensure_ascii=False,
+    allow_nan=False,
+    namedtuple_as_object=False,
+    separators=(",", ":"),
+    default=JSONEncoder().default,
+)
+
+
+def json_bytes(value: Any) -> bytes:
+    """JSON with exact decimals."""
+    return ENCODER.encode(value).encode()
+
+
+class Envelope(HttpResponse):
+    """The one form of all answers: `{"data", "errors", "warnings"}`, and `pagination` where there is one (api.md 1).
+
+    Written when it is made: a response of Django REST framework waits for a renderer to be chosen, of which there is
+    one. `told` is what it says, for whoever wants to know.
+    """
+
+    told: Any
+
+    def __init__(self, envelope: Mapping[str, Any], *, status: int, headers: Mapping[str, str] | None = None) -> None:
+        content = json_bytes(envelope)
+        super().__init__(content, content_type="application/json", status=status, headers=headers)
+
+
+class Answer(Envelope):
+    """A success.
 
     Without warnings the envelope says null; some published calls say [] instead: `empty_lists=True`.
     """
@@ -30,17 +62,30 @@ class Answer(Response):
     def __init__(
         self,
         data: Any = None,
-        status: int | None = None,
+        status: int = 200,
         *,
         warnings: Sequence[Notice] = (),
         pagination: Mapping[str, Any] | None = None,
         empty_lists: bool = False,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(data, status=status, headers=headers)
-        self.warnings = warnings
-        self.pagination = pagination
-        self.empty_lists = empty_lists
+        nothing: list[Any] | None = [] if empty_lists else None
+        envelope = {"data": data, "errors": nothing, "warnings": [each.as_json() for each in warnings] or nothing}
+        if pagination is not None:
+            envelope["pagination"] = pagination
+        super().__init__(envelope, status=status, headers=headers)
+        self.told = data
+
+
+class Failure(Envelope):
+    """A refusal, with `extra` headers."""
+
+    def __init__(
+        self, status: int, errors: Sequence[Mapping[str, Any]], extra: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__({"data": None, "errors": errors, "warnings": None}, status=status, headers=extra)
+        self.told = self.errors = errors
+        self.extra = extra
 
 
 LONGEST_FIELD = 300  # characters of a path; what is longer was made up by the caller

@@ -15,6 +15,7 @@ from enrollments.situation import Situation, lock_named, lock_situation
 from targets.errors import CycleNotFound, NotEnrolled
 from targets.models import Customer, Target
 from targets.queries import Named
+from targets.rows import unsaved
 
 PROGRAMME_OVER = "Target period not found: the last period is over, nothing is left to leave."
 
@@ -83,7 +84,8 @@ def _leave(found: Situation, origin: Origin, effective: Effective, *, dry_run: b
         is_rewarded=found.is_rewarded,
     )
     scheduled = leave.leaves_after is not None
-    receipt = Receipt(
+    receipt: Receipt = unsaved(
+        Receipt,
         **account_fields(
             origin, participation=participation, stay=stay, streak_count=found.streak_count, running=cycle
         ),

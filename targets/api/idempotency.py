@@ -19,9 +19,10 @@ from targets.operations import FirstAnswer, KeyedCall, answer_once
 from targets.queries import LARGEST_ID
 
 if TYPE_CHECKING:
-    from rest_framework.response import Response
+    from targets.answers import Envelope
 
 HEADER = "Idempotency-Key"
+IN_META = "HTTP_IDEMPOTENCY_KEY"  # `request.headers` would name all of them anew
 REPLAYED = "Idempotent-Replayed"
 LONGEST_KEY = 200
 KEY = re.compile(rf"[\x20-\x7e]{{1,{LONGEST_KEY}}}")
@@ -41,19 +42,18 @@ def idempotent(handler: Handler) -> Handler:
 
     @wraps(handler)
     def handle(view: Any, request: Request, *args: Any, **kwargs: Any) -> Any:
-        if HEADER not in request.headers:
+        if IN_META not in request.META:
             return handler(view, request, *args, **kwargs)
 
         def work() -> FirstAnswer:
-            response: Response
+            response: Envelope
             try:
                 response = handler(view, request, *args, **kwargs)
             except DomainError as refusal:
                 if refusal.error.value.status not in DECIDED:
                     raise
                 response = view.handle_exception(refusal)
-            body = view.get_renderers()[0].render(response.data, renderer_context={"response": response})
-            return FirstAnswer(response.status_code, body.decode(), list(customers_in(response.data)))
+            return FirstAnswer(response.status_code, response.text, list(customers_in(response.told)))
 
         answer, is_repeated = answer_once(keyed_call(request, kwargs), work)
         headers = {REPLAYED: "true"} if is_repeated else None
@@ -65,7 +65,7 @@ def idempotent(handler: Handler) -> Handler:
 
 def keyed_call(request: Request, path_ids: Mapping[str, Any]) -> KeyedCall:
     """Who asks what under which key. Raises `InvalidInput` for a key that is none, and what reading the body raises."""
-    key = request.headers[HEADER]
+    key = request.META[IN_META]
     if not KEY.fullmatch(key):
         raise InvalidInput(f"{HEADER} is 1 to {LONGEST_KEY} printable ASCII characters.", field=HEADER)
     named = {"customerId": path_ids.get("customer_id"), "body": request.data}

@@ -5,17 +5,17 @@ from functools import wraps
 from math import ceil
 from typing import Any
 
+from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from targets import quota
 from targets.api.requests import caller_of
 
 SET_BASED = 10  # so many records, written set by set, cost about what a call costs
 
-Handler = Callable[..., Response]
+Handler = Callable[..., HttpResponse]
 
 
 def weighs(field: str = "", *, records_per_unit: int, most: int, limit: str = "") -> Callable[[Handler], Handler]:
@@ -30,7 +30,7 @@ def weighs(field: str = "", *, records_per_unit: int, most: int, limit: str = ""
 
     def decorate(handler: Handler) -> Handler:
         @wraps(handler)
-        def weighed(view: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        def weighed(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
             wanted = wanted_by(request.data, limit, most) if limit else records_in(request.data, field)
             records = min(wanted, most)
             units = ceil(records / records_per_unit) - 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
-from config.envelope import json_bytes
+from targets.answers import json_bytes
 from targets.models import StoredAnswer
 from tests.concurrency.workers import url_of_this_database
 from tests.conftest import basic
@@ -98,8 +98,8 @@ def with_more_than_documented(value: dict[str, object]) -> bytes:
     ("name", "broken", "found"),
     [
         ("enrollments.api.clock.brand_now", raises, {"Status 500"}),
-        ("config.envelope.json_bytes", without_warnings, {"Not in the envelope, 200", "GET /v3/clock"}),
-        ("config.envelope.json_bytes", with_more_than_documented, {"GET /v3/clock"}),
+        ("targets.answers.json_bytes", without_warnings, {"Not in the envelope, 200", "GET /v3/clock"}),
+        ("targets.answers.json_bytes", with_more_than_documented, {"GET /v3/clock"}),
     ],
     ids=["failure", "envelope", "form"],
 )
