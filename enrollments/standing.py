@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import prefetch_related_objects
+from django.db.models import F, prefetch_related_objects
 
 from enrollments.calendars import filled, own_calendar
 from enrollments.decisions import shown_count
@@ -110,7 +110,7 @@ class _Loader:
         )
         # Of the leaves in force: what became of the cycle that was running then.
         self.receipts = {
-            each.pk: each for each in Receipt.objects.filter(participation__in=ids, ended_stay__isnull=False)
+            each.pk: each for each in Receipt.objects.filter(participation__in=ids, stay__leave_receipt=F("pk"))
         }
 
     def standings(self) -> list[Standing]:

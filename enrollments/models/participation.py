@@ -107,8 +107,16 @@ class Stay(models.Model):
     left_at = models.DateTimeField(null=True, blank=True)
     leaves_after = models.PositiveSmallIntegerField(null=True, blank=True)
     leaves_at = models.DateTimeField(null=True, blank=True)
-    leave_receipt = models.OneToOneField(
-        "Receipt", null=True, blank=True, on_delete=models.PROTECT, related_name="ended_stay"
+    # Of this stay and with this end, says `stay_ended_by_its_receipt` (migration 0002): so it exists, and no other stay
+    # names it. Who has the receipt finds its stay there.
+    leave_receipt = models.ForeignKey(
+        "Receipt",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
 
     class Meta:

@@ -18,11 +18,17 @@ class Receipt(models.Model):
     same for 5 and for 100 cycles. A row is only ever added.
     """
 
-    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+", db_index=False)
-    participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="receipts", db_index=False)
+    # That these three exist is what the foreign keys over two columns say (migration 0004), each of which is looked up
+    # for each receipt: brand and participation, participation and stay.
+    brand = models.ForeignKey(Brand, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    participation = models.ForeignKey(
+        Participation, on_delete=models.PROTECT, related_name="receipts", db_index=False, db_constraint=False
+    )
     # Found by its participation. By an index of its own PostgreSQL would check `stay_ended_by_its_receipt`, and so read
     # all earlier receipts of the stay, long cold, for each leave.
-    stay = models.ForeignKey(Stay, on_delete=models.PROTECT, related_name="receipts", db_index=False)
+    stay = models.ForeignKey(
+        Stay, on_delete=models.PROTECT, related_name="receipts", db_index=False, db_constraint=False
+    )
     kind = models.CharField(max_length=20, choices=ReceiptKind.choices)
     undoes = models.OneToOneField("self", null=True, blank=True, on_delete=models.PROTECT, related_name="undone_by")
     batch_id = models.UUIDField(null=True, blank=True)

@@ -41,7 +41,7 @@ SELECT receipt.id AS undoes_id, participation.id AS participation_id, stay.id AS
   FROM undoing_locked locked
   JOIN enrollments_receipt receipt ON receipt.id = locked.undoes_id
   JOIN enrollments_participation participation ON participation.id = locked.id
-  JOIN enrollments_stay stay ON stay.leave_receipt_id = receipt.id
+  JOIN enrollments_stay stay ON stay.id = receipt.stay_id AND stay.leave_receipt_id = receipt.id
   LEFT JOIN enrollments_progress progress
     ON progress.participation_id = locked.id AND progress.run_number = stay.run_number
    AND progress.cycle_number = %(running)s

@@ -8,7 +8,7 @@ from itertools import count, pairwise
 from typing import Any, NamedTuple
 
 from django.db import DatabaseError
-from django.db.models import Sum
+from django.db.models import F, Sum
 from django.utils import timezone
 
 from enrollments.editing import ProgrammeEdit
@@ -117,7 +117,8 @@ def flaws(customer: Customer) -> list[str]:
         if participation.changed_at < max(instants)[0]:
             found.append("last change forgotten")
         leaves = Receipt.objects.filter(participation=participation, end_cycle__isnull=False)
-        if leaves.filter(ended_stay=None, undone_by=None).exclude(kind=ReceiptKind.UNENROLMENT_UNDONE).exists():
+        without_end = leaves.filter(undone_by=None).exclude(stay__leave_receipt=F("pk"))
+        if without_end.exclude(kind=ReceiptKind.UNENROLMENT_UNDONE).exists():
             found.append("receipt without its end")
     if Participation.objects.filter(customer=customer).count() > 1:
         found.append("two participations")
