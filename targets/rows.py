@@ -1,6 +1,6 @@
 """Rows of models out of a statement of our own, where composing it by the ORM would cost more than the rest."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache, partial
@@ -12,7 +12,7 @@ from django.db.models import DateTimeField, DecimalField, Model
 from django.db.models.base import ModelState
 
 Names = tuple[str, ...] | None  # of columns; None: all
-Converter = tuple[int, Callable[[Any], Any]]  # the place of a column, and what makes the model's value of its own
+Converter = tuple[str, Callable[[Any], Any]]  # an attribute, and what makes the model's value of the one that came
 
 # Made once. Amounts stay exact.
 parse_array: Callable[[str], list[Any]] = JSONDecoder(parse_float=Decimal).decode
@@ -33,8 +33,8 @@ def _attributes(model: type[Model], names: Names) -> list[str]:
 def _converters(model: type[Model], names: Names) -> list[Converter]:
     """Of each column whose value the driver does not give as the model has it."""
     return [
-        (place, partial(convert, expression=each.cached_col, connection=connection))
-        for place, each in enumerate(_fields(model, names))
+        (each.attname, partial(convert, expression=each.cached_col, connection=connection))
+        for each in _fields(model, names)
         for convert in each.get_db_converters(connection)
     ]
 
@@ -44,10 +44,7 @@ def _json_converters(model: type[Model], names: Names) -> list[Converter]:
     """Of each column whose value JSON has no form for."""
     known = ((DateTimeField, datetime.fromisoformat), (DecimalField, Decimal))
     return [
-        (place, convert)
-        for place, each in enumerate(_fields(model, names))
-        for kind, convert in known
-        if isinstance(each, kind)
+        (each.attname, convert) for each in _fields(model, names) for kind, convert in known if isinstance(each, kind)
     ]
 
 
@@ -75,22 +72,23 @@ class Row:
         there is none.
         """
         attributes = _attributes(model, names)
-        values = list(self._values[self._taken : self._taken + len(attributes)])
-        self._taken += len(attributes)
-        if values[0] is None:
+        first, self._taken = self._taken, self._taken + len(attributes)
+        if self._values[first] is None:
             return None
-        for place, convert in self._converters(model, names):
-            if values[place] is not None:
-                values[place] = convert(values[place])
-        return _made(model, zip(attributes, values, strict=True), self._using, related)
+        values = dict(zip(attributes, self._values[first : self._taken], strict=True))
+        for name, convert in self._converters(model, names):
+            if values[name] is not None:
+                values[name] = convert(values[name])
+        return _made(model, values, self._using, related)
 
 
 @cache
 def _defaults(model: type[Model]) -> tuple[dict[str, Any], list[tuple[str, Callable[[], Any]]]]:
     """By attribute: those that all rows can share, and those to be made for each."""
     fields = model._meta.concrete_fields
-    shared = {each.attname: each.get_default() for each in fields if not callable(each.default)}
-    return shared, [(each.attname, each.get_default) for each in fields if each.attname not in shared]
+    made_for_each = [(each.attname, each.default) for each in fields if each.has_default() and callable(each.default)]
+    names = [name for name, _ in made_for_each]
+    return {each.attname: each.get_default() for each in fields if each.attname not in names}, made_for_each
 
 
 def unsaved(model: type[Model], **values: Any) -> Any:
@@ -105,19 +103,20 @@ def unsaved(model: type[Model], **values: Any) -> Any:
         attributes[f"{name}_id"] = attributes.pop(name).pk
     if len(attributes) != len(shared) + len(made_for_each):
         raise TypeError(f"{model.__name__} has not all of the fields {', '.join(values)}.")
-    made = _made(model, attributes.items(), DEFAULT_DB_ALIAS, related)
-    made._state.db, made._state.adding = None, True
+    made = _made(model, attributes, None, related)
+    made._state.adding = True
     return made
 
 
-def _made(model: type[Model], values: Iterable[tuple[str, Any]], using: str, related: dict[str, Any]) -> Any:
+def _made(model: type[Model], values: dict[str, Any], using: str | None, related: dict[str, Any]) -> Any:
     """What `Model.from_db` makes, which calls signals and a setter for each field: half the time of a small call."""
     made = model.__new__(model)
     state = ModelState()
     state.db, state.adding = using, False
     state.fields_cache = related
-    made.__dict__.update(values, _state=state)
+    values["_state"] = state
     for name, other in related.items():
         if other is not None:
-            made.__dict__.setdefault(f"{name}_id", other.pk)
+            values.setdefault(f"{name}_id", other.pk)
+    made.__dict__ = values
     return made

@@ -1,7 +1,7 @@
 """Leaving: now, at the end of the running cycle, and changing one's mind (domain.md 5)."""
 
-import json
 from datetime import datetime
+from json import JSONEncoder
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -104,12 +104,15 @@ def _leave(found: Situation, origin: Origin, effective: Effective, *, dry_run: b
     return receipt
 
 
+COLUMNS = [(str(each.column), each.attname) for each in WRITTEN]
+write_json = JSONEncoder(default=str).encode
 STORE = "SELECT id, transaction_id, snapshot FROM store_leave(%s, %s, %s, %s, %s)"
 
 
 def _store(receipt: Receipt, leave: Leave, *, leaves_at: datetime | None) -> None:
     """Write the receipt, and into stay and participation what it says, by one statement."""
-    account = json.dumps({str(each.column): getattr(receipt, each.attname) for each in WRITTEN}, default=str)
+    values = vars(receipt)
+    account = write_json({column: values[attribute] for column, attribute in COLUMNS})
     with connection.cursor() as cursor:
         cursor.execute(STORE, [account, leave.end_cycle, leave.left_at, leave.leaves_after, leaves_at])
         receipt.pk, receipt.transaction_id, receipt.snapshot = cursor.fetchone()
