@@ -1,7 +1,7 @@
 """What a leave is decided on: locked and loaded, at a time of one programme and one customer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -26,7 +26,8 @@ class Situation:
 
     `stay` is the last one, `is_current` whether he counts as enrolled by it. `cycle` is the first that ends after the
     instant asked for, with its group; None when the programme is over. `state` and `is_rewarded` are of that cycle,
-    `streak_count` of the run of `stay`: there are none without both.
+    `streak_count` of the run of `stay`: there are none without both. `receipt_id` and `transaction_id` are for the
+    receipt of what is going to be changed, if there is to be one.
     """
 
     customer: Customer
@@ -38,21 +39,27 @@ class Situation:
     state: CycleState | None
     is_rewarded: bool
     streak_count: int
+    receipt_id: int | None = None
+    transaction_id: int | None = None
 
 
-def lock_situation(customer: Customer, target: Target, at: datetime, *, even_if_inactive: bool) -> Situation:
+def lock_situation(
+    customer: Customer, target: Target, at: datetime, *, even_if_inactive: bool, is_for_receipt: bool = False
+) -> Situation:
     """Lock the participation and share the calendar, in this order, then load what is there: by one statement, except
     where everybody has a calendar of his own.
 
     Raises `TargetGroupNotFound` or `TargetNotFound` where it is inactive, unless `even_if_inactive`; `StaleInstant`.
     """
     if target.target_group.has_own_calendars:
-        return _step_by_step(customer, target, at, even_if_inactive)
-    _, *situation = _call_lock_leaving([None, target.target_group_id, target.pk, None, customer.pk], at)
+        found = _step_by_step(customer, target, at, even_if_inactive)
+        return _numbered(found) if is_for_receipt else found
+    named = [None, target.target_group_id, target.pk, None, customer.pk]
+    _, *situation = _call_lock_leaving(named, at, is_for_receipt)
     return _situation(situation, customer, target, at, even_if_inactive)
 
 
-def lock_named(named: Named, at: datetime) -> Situation:
+def lock_named(named: Named, at: datetime, *, is_for_receipt: bool) -> Situation:
     """As `lock_situation` of what a call names, which the same statement looks up.
 
     Raises what `find_target_and_customer` raises besides.
@@ -60,21 +67,29 @@ def lock_named(named: Named, at: datetime) -> Situation:
     target = customer = None
     if named.may_exist:
         brand, *ids = named
-        names, *situation = _call_lock_leaving([brand.pk, *ids, None], at)
+        names, *situation = _call_lock_leaving([brand.pk, *ids, None], at, is_for_receipt)
         target, customer = target_and_customer(names, brand)
     if target is None or customer is None or not is_active(target):
         target, customer = refuse_missing(named)
     elif not target.target_group.has_own_calendars:
         return _situation(situation, customer, target, at, even_if_inactive=False)
-    return lock_situation(customer, target, at, even_if_inactive=False)
+    return lock_situation(customer, target, at, even_if_inactive=False, is_for_receipt=is_for_receipt)
 
 
-def _call_lock_leaving(named: list[Any], at: datetime) -> list[Any]:
+def _call_lock_leaving(named: list[Any], at: datetime, is_for_receipt: bool) -> list[Any]:
     group = named[1]
     with connection.cursor() as cursor:
-        cursor.execute(LOCK_LEAVING, [*named, [CALENDAR, group % 2**31], at])
+        cursor.execute(LOCK_LEAVING, [*named, [CALENDAR, group % 2**31], at, is_for_receipt])
         (answer,) = cursor.fetchone()
     return parse_array(answer)
+
+
+def _numbered(found: Situation) -> Situation:
+    """With what `lock_leaving` gives a receipt."""
+    with connection.cursor() as cursor:
+        cursor.execute(NUMBERS)
+        receipt_id, transaction_id = cursor.fetchone()
+    return replace(found, receipt_id=receipt_id, transaction_id=transaction_id)
 
 
 def _situation(
@@ -87,7 +102,8 @@ def _situation(
     group = row.take(TargetGroup, GROUP_FIELDS)
     cycle = row.take(Cycle, CYCLE_FIELDS, target_group=group)
     progress = row.take(Progress, PROGRESS_FIELDS)
-    is_target_active, is_past, leave_ends_at, target_value, allocation, is_granted, is_rewarded, achieved, missed = row
+    is_target_active, is_past, leave_ends_at, target_value, allocation, is_granted, is_rewarded, *rest = row
+    achieved, missed, receipt_id, transaction_id = rest
 
     refuse_frozen(target, cycle, is_target_active, even_if_inactive)
     if is_past or (participation is not None and participation.changed_at > at):
@@ -114,6 +130,8 @@ def _situation(
         state,
         is_rewarded,
         shown_count(achieved, missed),
+        receipt_id,
+        transaction_id,
     )
 
 
@@ -155,4 +173,5 @@ STAY_FIELDS = (
 GROUP_FIELDS = ("id", "is_active", "cycle_count", "version")
 CYCLE_FIELDS = ("id", "number", "ref_code", "starts_at", "ends_at")
 PROGRESS_FIELDS = ("id", "value", "achieved_at")
-LOCK_LEAVING = "SELECT lock_leaving(%s, %s, %s, %s, %s, %s, %s)::text"
+LOCK_LEAVING = "SELECT lock_leaving(%s, %s, %s, %s, %s, %s, %s, %s)::text"
+NUMBERS = "SELECT nextval('enrollments_receipt_id_seq'), pg_current_xact_id()::text::bigint"

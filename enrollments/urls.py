@@ -1,4 +1,4 @@
-from django.urls import include, path
+from django.urls import path
 
 from enrollments.api.activities import ActivitiesView
 from enrollments.api.bulk import EnrollBulkView, LeaveBulkView
@@ -7,9 +7,10 @@ from enrollments.api.enrolling import TargetEnrollmentViewSet
 from enrollments.api.reading import ReceiptsView, ReceiptView
 from enrollments.api.undoing import UndoBatchView, UndoView
 from enrollments.urls_published import TARGET
+from enrollments.urls_published import urlpatterns as published
 
 urlpatterns = [
-    path("", include("enrollments.urls_published")),
+    *published,
     path(f"{TARGET}/enroll/bulk", EnrollBulkView.as_view()),
     path(f"{TARGET}/unEnroll/bulk", LeaveBulkView.as_view()),
     path(f"{TARGET}/enrollments/<str:customer_id>", TargetEnrollmentViewSet.as_view({"get": "standing"})),

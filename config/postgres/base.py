@@ -1,7 +1,8 @@
-"""The Django backend for a server of your own: Django's for PostgreSQL, with two round trips less for each request.
+"""The Django backend for a server of your own: Django's for PostgreSQL, with three round trips less for each request.
 
-A kept connection is used again without a question; and BEGIN goes together with the first statement. psycopg2 would
-send it by itself, so it is left in its autocommit mode, and transactions begin and end by statements of ours.
+A kept connection is used again without a question; BEGIN goes together with the first statement, and COMMIT with the
+last, where it is known to be that. psycopg2 would send both by themselves, so it is left in its autocommit mode, and
+transactions begin and end by statements of ours.
 """
 
 import select
@@ -16,12 +17,13 @@ from .cursor import Cursor
 
 class DatabaseWrapper(base.DatabaseWrapper):
     is_begin_due = False  # an atomic block was entered, and no statement has come yet
+    last: tuple[str, Any] | None = None  # what `execute_last` has put off, and its parameters
 
     def get_connection_params(self) -> dict[str, Any]:
         return super().get_connection_params() | {"cursor_factory": Cursor}
 
     def init_connection_state(self) -> None:
-        self.is_begin_due = False
+        self.is_begin_due, self.last = False, None
         super().init_connection_state()
 
     def create_cursor(self, name: str | None = None) -> Any:
@@ -33,17 +35,38 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 unnamed.begin()
         return cursor
 
+    def execute_last(self, sql: str, params: Any) -> None:
+        """Execute a statement whose answer nobody needs: together with the COMMIT that ends the atomic block, or, if
+        another statement comes before that, ahead of it. What it fails with is raised there.
+        """
+        self.run_last()
+        self.last = (sql, params)
+        if not self.in_atomic_block:
+            self.run_last()
+
+    def run_last(self, end: str = "") -> None:
+        """What was put off, if there is something, and `end` in the same message."""
+        if self.last is not None:
+            (sql, params), self.last = self.last, None
+            with self.cursor() as cursor:
+                cursor.execute(sql + end, params)
+
     def _start_transaction_under_autocommit(self) -> None:
         """What Django calls, if there is such a method, to enter an atomic block."""
         self.is_begin_due = True
 
     def _commit(self) -> None:
         if self._ends_by_statement():
-            self._end("COMMIT")
+            if self.last is None:
+                self._end("COMMIT")
+            else:
+                self.run_last("; COMMIT")
         else:
+            self.run_last()
             super()._commit()  # type: ignore[misc]  # the stubs do not know it
 
     def _rollback(self) -> None:
+        self.last = None
         if self._ends_by_statement():
             self._end("ROLLBACK")
         else:

@@ -1,4 +1,6 @@
-"""A cursor that sends the BEGIN of its transaction together with the first statement: one round trip less."""
+"""A cursor that sends the BEGIN of its transaction together with the first statement: one round trip less. And ahead of
+each statement what was put off to the end.
+"""
 
 from typing import Any
 
@@ -6,11 +8,13 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE, cursor  # type: ignore[
 
 
 class Cursor(cursor):
-    """Of the `wrapper` that says whether its BEGIN is still due."""
+    """Of the `wrapper` that says whether its BEGIN is still due, and what was put off."""
 
     wrapper: Any = None
 
     def execute(self, sql: Any, params: Any = None) -> None:
+        if self.wrapper is not None and self.wrapper.last is not None:
+            self.wrapper.run_last()
         if self.wrapper is None or not self.wrapper.is_begin_due:
             super().execute(sql, params)
         elif isinstance(sql, str):
@@ -21,8 +25,10 @@ class Cursor(cursor):
 
     def begin(self) -> None:
         """By itself, before what is no statement that another one could precede."""
-        if self.wrapper is not None and self.wrapper.is_begin_due:
-            self._execute_first("BEGIN", None)
+        if self.wrapper is not None:
+            self.wrapper.run_last()
+            if self.wrapper.is_begin_due:
+                self._execute_first("BEGIN", None)
 
     def _execute_first(self, sql: str, params: Any) -> None:
         self.wrapper.is_begin_due = False

@@ -8,11 +8,12 @@ from django.db import migrations
 
 # It decides nothing: enrollments/situation.py reads the array, which is in its order. What there is not is null.
 # Without `of_customer`, the key, all of it is looked up by what the call names; the first element is what
-# `find_enrolment` answers then.
+# `find_enrolment` answers then. `is_for_receipt`: with the number that a receipt of this transaction will have, given
+# while the row is locked, so that they are in the order of the changes.
 FUNCTION = """
 CREATE FUNCTION lock_leaving(
     of_brand bigint, of_group bigint, of_target bigint, of_number bigint, of_customer bigint, calendar integer[],
-    asked_at timestamptz
+    asked_at timestamptz, is_for_receipt boolean
 ) RETURNS json LANGUAGE plpgsql AS $$
 DECLARE
   enrolment record;
@@ -110,10 +111,12 @@ BEGIN
     cycle.id, cycle.number, cycle.ref_code, cycle.starts_at, cycle.ends_at,
     progress.id, progress.value, progress.achieved_at,
     is_target_active, is_past, leave_ends_at, target_value.value, target_value.allocation, is_granted, is_rewarded,
-    achieved, missed);
+    achieved, missed,
+    CASE WHEN is_for_receipt AND stay.id IS NOT NULL THEN nextval('enrollments_receipt_id_seq') END,
+    CASE WHEN is_for_receipt AND stay.id IS NOT NULL THEN pg_current_xact_id()::text::bigint END);
 END $$;
 """
-DROP = "DROP FUNCTION lock_leaving(bigint, bigint, bigint, bigint, bigint, integer[], timestamptz);"
+DROP = "DROP FUNCTION lock_leaving(bigint, bigint, bigint, bigint, bigint, integer[], timestamptz, boolean);"
 
 before = import_module("enrollments.migrations.0015_lock_leaving")
 

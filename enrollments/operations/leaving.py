@@ -4,7 +4,7 @@ from datetime import datetime
 from json import JSONEncoder
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, transaction
 
 from enrollments.decisions import Leave, decide_leave
 from enrollments.enums import Effective, ReceiptKind, Source, Verdict
@@ -13,6 +13,7 @@ from enrollments.operations.accounting import WRITTEN, Origin, account_fields
 from enrollments.queries import scheduled_end
 from enrollments.situation import Situation, lock_named, lock_situation
 from targets.errors import CycleNotFound, NotEnrolled
+from targets.last_statement import execute_last
 from targets.models import Customer, Target
 from targets.queries import Named
 from targets.rows import unsaved
@@ -43,7 +44,7 @@ def unenroll(
     returns the same receipt, unsaved.
     """
     with transaction.atomic():
-        found = lock_situation(customer, target, at, even_if_inactive=even_if_inactive)
+        found = lock_situation(customer, target, at, even_if_inactive=even_if_inactive, is_for_receipt=not dry_run)
         return _leave(found, Origin(at, by, source, reason, request_id, batch_id), effective, dry_run=dry_run)
 
 
@@ -60,7 +61,7 @@ def unenroll_named(
 ) -> Receipt:
     """`unenroll` of what a call names; raises what `find_target_and_customer` raises besides."""
     with transaction.atomic():
-        found = lock_named(named, at)
+        found = lock_named(named, at, is_for_receipt=not dry_run)
         return _leave(found, Origin(at, by, source, reason, request_id), effective, dry_run=dry_run)
 
 
@@ -100,23 +101,23 @@ def _leave(found: Situation, origin: Origin, effective: Effective, *, dry_run: b
     if dry_run:
         return receipt
     has_own_end = scheduled and target.target_group.has_own_calendars
-    _store(receipt, leave, leaves_at=cycle.ends_at if has_own_end else None)
+    _store(receipt, leave, found, leaves_at=cycle.ends_at if has_own_end else None)
     return receipt
 
 
-COLUMNS = [(str(each.column), each.attname) for each in WRITTEN]
+COLUMNS = [("id", "id"), *((str(each.column), each.attname) for each in WRITTEN)]
+STORE = "SELECT store_leave(%s, %s, %s, %s, %s)"
 write_json = JSONEncoder(default=str).encode
-STORE = "SELECT id, transaction_id, snapshot FROM store_leave(%s, %s, %s, %s, %s)"
 
 
-def _store(receipt: Receipt, leave: Leave, *, leaves_at: datetime | None) -> None:
-    """Write the receipt, and into stay and participation what it says, by one statement."""
+def _store(receipt: Receipt, leave: Leave, found: Situation, *, leaves_at: datetime | None) -> None:
+    """Write the receipt, and into stay and participation what it says, by one statement, the last one."""
     values = vars(receipt)
+    values |= {"id": found.receipt_id, "transaction_id": found.transaction_id}
     account = write_json({column: values[attribute] for column, attribute in COLUMNS})
-    with connection.cursor() as cursor:
-        cursor.execute(STORE, [account, leave.end_cycle, leave.left_at, leave.leaves_after, leaves_at])
-        receipt.pk, receipt.transaction_id, receipt.snapshot = cursor.fetchone()
-    receipt._state.adding = False
+    execute_last(STORE, [account, leave.end_cycle, leave.left_at, leave.leaves_after, leaves_at])
+    del values["snapshot"]  # the database's: fetched if somebody asks
+    receipt._state.adding, receipt._state.db = False, DEFAULT_DB_ALIAS
 
 
 def cancel_leave(

@@ -1,13 +1,15 @@
-"""BEGIN goes to the server together with the first statement of an atomic block."""
+"""BEGIN goes to the server together with the first statement of an atomic block, COMMIT with the last."""
 
 import io
 from contextlib import contextmanager
 
 import pytest
 from django.db import DataError, IntegrityError, OperationalError, ProgrammingError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INERROR, TRANSACTION_STATUS_INTRANS
 from psycopg2.sql import SQL
 
+from targets.last_statement import execute_last
 from targets.models import Brand
 from tests.factories import BrandFactory
 from tests.faults import ends_connection
@@ -222,3 +224,115 @@ def test_autocommit_turned_off_by_hand_works_as_in_django(brand):
         transaction.set_autocommit(True)
 
     assert (name_of(brand), status()) == ("renamed", TRANSACTION_STATUS_IDLE)
+
+
+def sent(statements):
+    """What the server was sent in one message each, as Django saw it."""
+    return [each["sql"] for each in statements]
+
+
+def test_last_statement_goes_with_the_commit(brand):
+    with CaptureQueriesContext(connection) as captured, transaction.atomic():
+        execute_last("UPDATE targets_brand SET name = %s", ["renamed"])
+        before = status()
+
+    assert (before, status()) == (TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_IDLE)
+    assert sent(captured) == ["BEGIN; UPDATE targets_brand SET name = 'renamed'; COMMIT"]
+    connection.close()
+    assert name_of(brand) == "renamed"
+
+
+def test_statement_that_was_not_the_last_goes_ahead_of_the_next_one(brand):
+    with CaptureQueriesContext(connection) as captured, transaction.atomic():
+        execute("SELECT 1")
+        execute_last(RENAME, [])
+        seen = name_of(brand)
+        execute_last("UPDATE targets_brand SET name = name || ' again'", [])
+        execute_last("UPDATE targets_brand SET name = name || ' and again'", [])
+
+    assert seen == "renamed"
+    assert sent(captured)[:2] == ["BEGIN; SELECT 1", RENAME]
+    assert sent(captured)[3:] == [
+        "UPDATE targets_brand SET name = name || ' again'",
+        "UPDATE targets_brand SET name = name || ' and again'; COMMIT",
+    ]
+    assert name_of(brand) == "renamed again and again"
+
+
+def test_last_statement_without_a_block_is_executed_at_once(brand):
+    execute_last(RENAME, [])
+
+    assert name_of(brand) == "renamed"
+
+
+def test_last_statement_is_undone_with_its_block(brand, django_assert_num_queries):
+    with django_assert_num_queries(0), block_that_ends_in(Undone):
+        execute_last(RENAME, [])
+        raise Undone
+
+    assert name_of(brand) == "as it was"
+    with transaction.atomic():
+        execute("SELECT 1")
+    assert name_of(brand) == "as it was"
+
+
+def test_last_statement_of_an_inner_block_is_undone_with_that_alone(brand):
+    with transaction.atomic():
+        execute_last("UPDATE targets_brand SET name = 'outer'", [])
+        with block_that_ends_in(Undone):
+            execute_last(RENAME, [])
+            raise Undone
+
+    assert name_of(brand) == "outer"
+
+
+def test_what_the_last_statement_fails_with_is_raised_by_the_end_of_the_block(brand):
+    with block_that_ends_in(DataError):
+        execute(RENAME)
+        execute_last("SELECT 1 / 0", [])
+
+    assert status() == TRANSACTION_STATUS_IDLE
+    assert name_of(brand) == "as it was"
+
+
+def test_what_it_fails_with_is_raised_by_the_end_of_an_inner_block_which_is_undone_alone(brand):
+    with transaction.atomic():
+        execute(RENAME)
+        with block_that_ends_in(DataError):
+            execute_last("SELECT 1 / 0", [])
+
+    assert name_of(brand) == "renamed"
+
+
+def test_last_statement_refused_by_a_constraint_that_waits_is_an_error_and_undone(brand):
+    execute("CREATE TABLE late (number integer UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    try:
+        with block_that_ends_in(IntegrityError):
+            execute(RENAME)
+            execute_last("INSERT INTO late VALUES (1), (1)", [])
+
+        assert status() == TRANSACTION_STATUS_IDLE
+        assert name_of(brand) == "as it was"
+    finally:
+        execute("DROP TABLE late")
+
+
+def test_connection_lost_before_the_last_statement_is_an_error_and_undone(brand):
+    with block_that_ends_in(OperationalError):
+        execute(RENAME)
+        execute_last("UPDATE targets_brand SET name = 'never'", [])
+        ends_connection(connection.connection.info.backend_pid)
+
+    connection.close()
+    assert name_of(brand) == "as it was"
+
+
+def test_last_statement_where_autocommit_was_turned_off_by_hand(brand):
+    transaction.set_autocommit(False)
+    try:
+        execute_last(RENAME, [])
+        transaction.commit()
+    finally:
+        transaction.set_autocommit(True)
+
+    assert name_of(brand) == "renamed"

@@ -22,12 +22,12 @@ KINDS = {
     "streak": {"tracking_type": TrackingType.STREAKS, "levels": (2, 3)},
 }
 
-# COMMIT included; BEGIN goes with the first of its transaction. One for who calls and what he may do; what is named,
-# the locks and all that is decided on; receipt, stay and participation.
-UNENROLL = 4
-# An Idempotency-Key: its row, the lock of the customer, the answer; and the operation's own transaction becomes a
-# savepoint, that is two statements more.
-KEY = 5
+# BEGIN goes with the first of its transaction, COMMIT with the last. One for who calls and what he may do; what is
+# named, the locks and all that is decided on; receipt, stay and participation.
+UNENROLL = 3
+# An Idempotency-Key: its row, the lock of the customer, the answer, COMMIT; and the operation's own transaction becomes
+# a savepoint, that is two statements more.
+KEY = 6
 # A forfeited reward is named in the answer.
 NAMING = 1
 
