@@ -55,7 +55,15 @@ class EnvelopeRenderer(BaseRenderer):
 
 
 class AlwaysJSON(DefaultContentNegotiation):
-    """Answers with the view's first renderer whatever `Accept` asks for: there is only one form."""
+    """Answers with the view's first renderer whatever `Accept` asks for: there is only one form.
+
+    Looks closer at the type of a body only where it is not just that of the view's first parser.
+    """
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        if parsers and request.content_type == parsers[0].media_type:
+            return parsers[0]
+        return super().select_parser(request, parsers)
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         return renderers[0], renderers[0].media_type

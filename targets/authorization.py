@@ -1,7 +1,7 @@
 """Who calls the API and what he may do, as one statement finds it for every call."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 
 from targets.models import ApiUser, Brand
-from targets.rows import Row
+from targets.rows import Row, copy_of
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,6 @@ class Authorization:
     scope: str | None
     client_id: str | None
     ends_at: datetime | None  # of the token
-    row: Sequence[Any] = field(repr=False)
 
     @classmethod
     def of(cls, row: Sequence[Any], permission: str) -> "Authorization":
@@ -35,11 +34,12 @@ class Authorization:
         person, brand = columns.take(User, PERSON_FIELDS), columns.take(Brand, BRAND_FIELDS)
         api_user = columns.take(ApiUser, API_USER_FIELDS, user=person, brand=brand)
         is_granted, has_second_factor, scope, client_id, ends_at = columns
-        return cls(api_user, permission, is_granted, has_second_factor, scope, client_id, ends_at, row)
+        return cls(api_user, permission, is_granted, has_second_factor, scope, client_id, ends_at)
 
     def again(self) -> "Authorization":
         """The same, with objects of its own."""
-        return self.of(self.row, self.permission)
+        person, brand = copy_of(self.api_user.user), copy_of(self.api_user.brand)
+        return replace(self, api_user=copy_of(self.api_user, user=person, brand=brand))
 
     def may(self, permission: str) -> bool:
         """Raises `ValueError` for a permission that was not looked up."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache, partial
 from json import JSONDecoder
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import DateTimeField, DecimalField, Model
@@ -18,39 +18,36 @@ Converter = tuple[str, Callable[[Any], Any]]  # an attribute, and what makes the
 parse_array: Callable[[str], list[Any]] = JSONDecoder(parse_float=Decimal).decode
 
 
-@cache
-def _fields(model: type[Model], names: Names) -> list[Any]:
-    fields = {each.column: each for each in model._meta.concrete_fields}
-    return [fields[name] for name in (fields if names is None else names)]
+class Columns(NamedTuple):
+    """Those of a model that a statement selects, by their attributes. What comes is not always what the model has: by
+    attribute the converters of what the driver gives, and of what JSON does.
+    """
+
+    fields: list[Any]
+    attributes: list[str]
+    converters: list[Converter]
+    json_converters: list[Converter]
 
 
 @cache
-def _attributes(model: type[Model], names: Names) -> list[str]:
-    return [each.attname for each in _fields(model, names)]
-
-
-@cache
-def _converters(model: type[Model], names: Names) -> list[Converter]:
-    """Of each column whose value the driver does not give as the model has it."""
-    return [
+def _columns(model: type[Model], names: Names) -> Columns:
+    known = {each.column: each for each in model._meta.concrete_fields}
+    fields = [known[name] for name in (known if names is None else names)]
+    converters: list[Converter] = [
         (each.attname, partial(convert, expression=each.cached_col, connection=connection))
-        for each in _fields(model, names)
+        for each in fields
         for convert in each.get_db_converters(connection)
     ]
-
-
-@cache
-def _json_converters(model: type[Model], names: Names) -> list[Converter]:
-    """Of each column whose value JSON has no form for."""
-    known = ((DateTimeField, datetime.fromisoformat), (DecimalField, Decimal))
-    return [
-        (each.attname, convert) for each in _fields(model, names) for kind, convert in known if isinstance(each, kind)
+    without_form = ((DateTimeField, datetime.fromisoformat), (DecimalField, Decimal))
+    json_converters = [
+        (each.attname, convert) for each in fields for kind, convert in without_form if isinstance(each, kind)
     ]
+    return Columns(fields, [each.attname for each in fields], converters, json_converters)
 
 
 def columns_of(row: str, model: type[Model], names: Names = None) -> str:
     """The columns of `model` for a SELECT, or just those in `names`; `row` is a table's alias or a composite value."""
-    return ", ".join(f'({row})."{each.column}"' for each in _fields(model, names))
+    return ", ".join(f'({row})."{each.column}"' for each in _columns(model, names).fields)
 
 
 class Row:
@@ -60,7 +57,7 @@ class Row:
         """`is_json`: the values are the elements of an array that the database made and `parse_array` read."""
         self._values = values
         self._using = using
-        self._converters = _json_converters if is_json else _converters
+        self._is_json = is_json
         self._taken = 0
 
     def __iter__(self) -> Iterator[Any]:
@@ -71,12 +68,12 @@ class Row:
         """The row of `model` that `columns_of` selected, with the rows it refers to where they are given; None where
         there is none.
         """
-        attributes = _attributes(model, names)
+        _, attributes, converters, json_converters = _columns(model, names)
         first, self._taken = self._taken, self._taken + len(attributes)
         if self._values[first] is None:
             return None
         values = dict(zip(attributes, self._values[first : self._taken], strict=True))
-        for name, convert in self._converters(model, names):
+        for name, convert in json_converters if self._is_json else converters:
             if values[name] is not None:
                 values[name] = convert(values[name])
         return _made(model, values, self._using, related)
@@ -111,12 +108,16 @@ def unsaved(model: type[Model], **values: Any) -> Any:
 def _made(model: type[Model], values: dict[str, Any], using: str | None, related: dict[str, Any]) -> Any:
     """What `Model.from_db` makes, which calls signals and a setter for each field: half the time of a small call."""
     made = model.__new__(model)
-    state = ModelState()
-    state.db, state.adding = using, False
-    state.fields_cache = related
-    values["_state"] = state
+    values["_state"] = state = ModelState()
+    state.db, state.adding, state.fields_cache = using, False, related
     for name, other in related.items():
         if other is not None:
             values.setdefault(f"{name}_id", other.pk)
     made.__dict__ = values
     return made
+
+
+def copy_of(row: Model, **related: Model) -> Any:
+    """The same row, in an object of its own, with the rows it refers to."""
+    values = row.__dict__.copy()
+    return _made(type(row), values, row._state.db, related)
