@@ -72,6 +72,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         else:
             super()._rollback()  # type: ignore[misc]  # the stubs do not know it
 
+    def _savepoint_rollback(self, sid: str) -> None:
+        self.last = None  # put off since the savepoint, which had what was put off before it go ahead
+        super()._savepoint_rollback(sid)  # type: ignore[misc]  # the stubs do not know it
+
     def _ends_by_statement(self) -> bool:
         """Not after `set_autocommit(False)`: such transactions are psycopg2's own."""
         return self.connection is not None and self.connection.autocommit

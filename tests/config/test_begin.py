@@ -286,6 +286,17 @@ def test_last_statement_of_an_inner_block_is_undone_with_that_alone(brand):
     assert name_of(brand) == "outer"
 
 
+def test_what_was_put_off_in_an_inner_block_that_fails_is_never_sent(brand):
+    with transaction.atomic():
+        execute(RENAME)
+        with CaptureQueriesContext(connection) as captured, block_that_ends_in(Undone):
+            execute_last("SELECT 1 / 0", [])
+            raise Undone
+
+    assert [each.split()[0] for each in sent(captured)] == ["SAVEPOINT", "ROLLBACK", "RELEASE"]
+    assert name_of(brand) == "renamed"
+
+
 def test_what_the_last_statement_fails_with_is_raised_by_the_end_of_the_block(brand):
     with block_that_ends_in(DataError):
         execute(RENAME)
