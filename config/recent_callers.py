@@ -65,7 +65,7 @@ class RecentCallers:
         if not settings.CALLER_SECONDS or found.api_user.brand.sandbox:
             return
         key = key_of(credential, found.permission)
-        recent = Recent(found, since + settings.CALLER_SECONDS, ends_at)
+        recent = Recent(found.again(), since + settings.CALLER_SECONDS, ends_at)
         with self._lock:
             self._recent.pop(key, None)
             self._recent[key] = recent

@@ -26,7 +26,7 @@ from targets.operations import Count, Refused, count_refused_calls
 logger = logging.getLogger(__name__)
 
 MOST_COLLECTED = 10_000  # kinds of refusal; more are more than there can be, unless nothing can be written for days
-CODE = re.compile(rb'{"data":null,"errors":\[{"code":(\d+)')  # how config.envelope begins a failure
+CODE = re.compile(rb'{"data":null,"errors":\[{"code":(\d+)')  # how targets.answers begins a failure
 METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 PATH_ID = re.compile(r"<\w+:(\w+)>")
 

@@ -55,7 +55,7 @@ def lock_situation(
         found = _step_by_step(customer, target, at, even_if_inactive)
         return _numbered(found) if is_for_receipt else found
     named = [None, target.target_group_id, target.pk, None, customer.pk]
-    _, *situation = _call_lock_leaving(named, at, is_for_receipt)
+    _, *situation = _call_lock_enrolment(named, at, is_for_receipt)
     return _situation(situation, customer, target, at, even_if_inactive)
 
 
@@ -67,7 +67,7 @@ def lock_named(named: Named, at: datetime, *, is_for_receipt: bool) -> Situation
     target = customer = None
     if named.may_exist:
         brand, *ids = named
-        names, *situation = _call_lock_leaving([brand.pk, *ids, None], at, is_for_receipt)
+        names, *situation = _call_lock_enrolment([brand.pk, *ids, None], at, is_for_receipt)
         target, customer = target_and_customer(names, brand)
     if target is None or customer is None or not is_active(target):
         target, customer = refuse_missing(named)
@@ -76,7 +76,7 @@ def lock_named(named: Named, at: datetime, *, is_for_receipt: bool) -> Situation
     return lock_situation(customer, target, at, even_if_inactive=False, is_for_receipt=is_for_receipt)
 
 
-def _call_lock_leaving(named: list[Any], at: datetime, is_for_receipt: bool) -> list[Any]:
+def _call_lock_enrolment(named: list[Any], at: datetime, is_for_receipt: bool) -> list[Any]:
     group = named[1]
     with connection.cursor() as cursor:
         cursor.execute(LOCK_LEAVING, [*named, [CALENDAR, group % 2**31], at, is_for_receipt])
@@ -85,7 +85,7 @@ def _call_lock_leaving(named: list[Any], at: datetime, is_for_receipt: bool) -> 
 
 
 def _numbered(found: Situation) -> Situation:
-    """With what `lock_leaving` gives a receipt."""
+    """With what `lock_enrolment` gives a receipt."""
     with connection.cursor() as cursor:
         cursor.execute(NUMBERS)
         receipt_id, transaction_id = cursor.fetchone()
@@ -95,7 +95,7 @@ def _numbered(found: Situation) -> Situation:
 def _situation(
     values: Sequence[Any], customer: Customer, target: Target, at: datetime, even_if_inactive: bool
 ) -> Situation:
-    """Out of what `lock_leaving` answers after the names."""
+    """Out of what `lock_enrolment` answers after the names."""
     row = Row(values, is_json=True)
     participation = row.take(Participation, PARTICIPATION_FIELDS, customer=customer, target=target)
     stay = row.take(Stay, STAY_FIELDS, participation=participation)
@@ -173,5 +173,5 @@ STAY_FIELDS = (
 GROUP_FIELDS = ("id", "is_active", "cycle_count", "version")
 CYCLE_FIELDS = ("id", "number", "ref_code", "starts_at", "ends_at")
 PROGRESS_FIELDS = ("id", "value", "achieved_at")
-LOCK_LEAVING = "SELECT lock_leaving(%s, %s, %s, %s, %s, %s, %s, %s)::text"
+LOCK_LEAVING = "SELECT lock_enrolment(%s, %s, %s, %s, %s, %s, %s, %s)::text"
 NUMBERS = "SELECT nextval('enrollments_receipt_id_seq'), pg_current_xact_id()::text::bigint"

@@ -139,7 +139,7 @@ GROUP_FIELDS = (
 )
 TARGET_FIELDS = ("id", "brand_id", "target_group_id", "name", "is_active", "entity", "kpi", "event_name")
 CUSTOMER_FIELDS = ("id", "brand_id", "customer_id", "erased_at")
-FIND_ENROLMENT = "SELECT names::text FROM find_enrolment(%s, %s, %s, %s)"
+FIND_ENROLMENT = "SELECT names::text FROM find_names(%s, %s, %s, %s)"
 
 
 def find_target_and_customer(named: Named, *, include_inactive: bool = False) -> tuple[Target, Customer]:
@@ -159,7 +159,7 @@ def find_target_and_customer(named: Named, *, include_inactive: bool = False) ->
 def target_and_customer(
     names: Sequence[Any], brand: Brand, using: str = DEFAULT_DB_ALIAS
 ) -> tuple[Target | None, Customer | None]:
-    """The `names` that `find_enrolment` answers, as rows; None for what there is not."""
+    """The `names` that `find_names` answers, as rows; None for what there is not."""
     row = Row(names, using, is_json=True)
     group = row.take(TargetGroup, GROUP_FIELDS, brand=brand)
     target = row.take(Target, TARGET_FIELDS, brand=brand, target_group=group)

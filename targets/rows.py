@@ -54,7 +54,9 @@ class Row:
     """The columns of a row, taken from left to right, in the order in which they were selected, `using` a database."""
 
     def __init__(self, values: Sequence[Any], using: str = DEFAULT_DB_ALIAS, *, is_json: bool = False) -> None:
-        """`is_json`: the values are the elements of an array that the database made and `parse_array` read."""
+        """`is_json`: the values are the elements of an array that the database made and `parse_array` read. Instants
+        and amounts become what the model has; columns of other types that JSON has no form for are not to be taken.
+        """
         self._values = values
         self._using = using
         self._is_json = is_json

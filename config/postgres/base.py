@@ -6,13 +6,23 @@ transactions begin and end by statements of ours.
 """
 
 import select
+from contextlib import suppress
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+from django.db import Error, InterfaceError
 from django.db.backends.base.base import debug_transaction  # type: ignore[attr-defined]  # the stubs do not know it
 from django.db.backends.postgresql import base
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE  # type: ignore[import-untyped]  # it has no stubs
+from psycopg2.extensions import (  # type: ignore[import-untyped]  # it has no stubs
+    TRANSACTION_STATUS_ACTIVE,
+    TRANSACTION_STATUS_IDLE,
+    TRANSACTION_STATUS_INERROR,
+    TRANSACTION_STATUS_INTRANS,
+)
 
 from .cursor import Cursor
+
+LEFT_OPEN = (TRANSACTION_STATUS_ACTIVE, TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -20,6 +30,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     last: tuple[str, Any] | None = None  # what `execute_last` has put off, and its parameters
 
     def get_connection_params(self) -> dict[str, Any]:
+        if "isolation_level" in self.settings_dict["OPTIONS"]:
+            raise ImproperlyConfigured("The option isolation_level is not known here: BEGIN goes without one.")
         return super().get_connection_params() | {"cursor_factory": Cursor}
 
     def init_connection_state(self) -> None:
@@ -39,10 +51,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Execute a statement whose answer nobody needs: together with the COMMIT that ends the atomic block, or, if
         another statement comes before that, ahead of it. What it fails with is raised there.
         """
-        self.run_last()
-        self.last = (sql, params)
-        if not self.in_atomic_block:
+        if self.in_atomic_block:
+            self.validate_no_broken_transaction()
             self.run_last()
+            self.last = (sql, params)
+        else:
+            with self.cursor() as cursor:
+                cursor.execute(sql, params)
 
     def run_last(self, end: str = "") -> None:
         """What was put off, if there is something, and `end` in the same message."""
@@ -52,10 +67,26 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 cursor.execute(sql + end, params)
 
     def _start_transaction_under_autocommit(self) -> None:
-        """What Django calls, if there is such a method, to enter an atomic block."""
+        """What Django calls, if there is such a method, to enter an atomic block.
+
+        Raises `InterfaceError` on a connection whose last transaction was left open: this one is not to commit it.
+        """
+        if self.connection.get_transaction_status() in LEFT_OPEN:
+            self.close()
+            raise InterfaceError(
+                "A transaction of this connection was left open; it is closed, with nothing committed."
+            )
         self.is_begin_due = True
 
     def _commit(self) -> None:
+        try:
+            self._send_commit()
+        except BaseException:  # after errors of the database Django does the same, and finds it done
+            with suppress(Error):
+                self._rollback()
+            raise
+
+    def _send_commit(self) -> None:
         if self._ends_by_statement():
             if self.last is None:
                 self._end("COMMIT")
@@ -71,6 +102,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._end("ROLLBACK")
         else:
             super()._rollback()  # type: ignore[misc]  # the stubs do not know it
+
+    def _close(self) -> None:
+        self.is_begin_due, self.last = False, None
+        super()._close()  # type: ignore[misc]  # the stubs do not know it
 
     def _savepoint_rollback(self, sid: str) -> None:
         self.last = None  # put off since the savepoint, which had what was put off before it go ahead

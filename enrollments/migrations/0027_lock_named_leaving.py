@@ -2,16 +2,15 @@
 as one JSON array, since each column of its own costs the driver and the server more than all of this one.
 """
 
-from importlib import import_module
-
 from django.db import migrations
 
 # It decides nothing: enrollments/situation.py reads the array, which is in its order. What there is not is null.
+# `lock_leaving`, which answered columns, stays for processes that run the former version until they are replaced.
 # Without `of_customer`, the key, all of it is looked up by what the call names; the first element is what
-# `find_enrolment` answers then. `is_for_receipt`: with the number that a receipt of this transaction will have, given
+# `find_names` answers then. `is_for_receipt`: with the number that a receipt of this transaction will have, given
 # while the row is locked, so that they are in the order of the changes.
 FUNCTION = """
-CREATE FUNCTION lock_leaving(
+CREATE FUNCTION lock_enrolment(
     of_brand bigint, of_group bigint, of_target bigint, of_number bigint, of_customer bigint, calendar integer[],
     asked_at timestamptz, is_for_receipt boolean
 ) RETURNS json LANGUAGE plpgsql AS $$
@@ -33,9 +32,9 @@ DECLARE
   missed integer[] := ARRAY[]::integer[];
 BEGIN
   IF of_customer IS NULL THEN
-    enrolment := find_enrolment(of_brand, of_group, of_target, of_number);
+    enrolment := find_names(of_brand, of_group, of_target, of_number);
     names := enrolment.names;
-    of_customer := enrolment.customer;
+    of_customer := enrolment.to_lock;
     IF of_customer IS NULL THEN
       RETURN json_build_array(names);
     END IF;
@@ -116,12 +115,10 @@ BEGIN
     CASE WHEN is_for_receipt AND stay.id IS NOT NULL THEN pg_current_xact_id()::text::bigint END);
 END $$;
 """
-DROP = "DROP FUNCTION lock_leaving(bigint, bigint, bigint, bigint, bigint, integer[], timestamptz, boolean);"
-
-before = import_module("enrollments.migrations.0015_lock_leaving")
+DROP = "DROP FUNCTION lock_enrolment(bigint, bigint, bigint, bigint, bigint, integer[], timestamptz, boolean);"
 
 
 class Migration(migrations.Migration):
     dependencies = [("enrollments", "0026_analyze_sooner"), ("targets", "0034_enrolment_as_json")]
 
-    operations = [migrations.RunSQL(before.DROP, before.FUNCTION), migrations.RunSQL(FUNCTION, DROP)]
+    operations = [migrations.RunSQL(FUNCTION, DROP)]

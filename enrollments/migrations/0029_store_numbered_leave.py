@@ -1,11 +1,10 @@
-"""A leave is written without an answer, so that COMMIT can go with it: its receipt had its number from `lock_leaving`."""
-
-from importlib import import_module
+"""A leave is written without an answer, so that COMMIT can go with it: its receipt had its number from `lock_enrolment`."""
 
 from django.db import migrations
 
+# `store_leave`, which answered the number, stays for processes that run the former version until they are replaced.
 FUNCTION = """
-CREATE FUNCTION store_leave(
+CREATE FUNCTION write_leave(
     account json, new_end integer, new_left_at timestamptz, new_leaves_after integer, new_leaves_at timestamptz
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -23,10 +22,10 @@ BEGIN
 END $$;
 """
 
-before = import_module("enrollments.migrations.0017_store_leave")
+DROP = "DROP FUNCTION write_leave(json, integer, timestamptz, integer, timestamptz);"
 
 
 class Migration(migrations.Migration):
     dependencies = [("enrollments", "0028_foreign_keys_once")]
 
-    operations = [migrations.RunSQL(before.DROP, before.FUNCTION), migrations.RunSQL(FUNCTION, before.DROP)]
+    operations = [migrations.RunSQL(FUNCTION, DROP)]

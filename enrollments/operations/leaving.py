@@ -106,7 +106,7 @@ def _leave(found: Situation, origin: Origin, effective: Effective, *, dry_run: b
 
 
 COLUMNS = [("id", "id"), *((str(each.column), each.attname) for each in WRITTEN)]
-STORE = "SELECT store_leave(%s, %s, %s, %s, %s)"
+STORE = "SELECT write_leave(%s, %s, %s, %s, %s)"
 write_json = JSONEncoder(default=str).encode
 
 

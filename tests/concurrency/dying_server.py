@@ -16,7 +16,7 @@ from wsgiref.simple_server import make_server
 import simplejson
 from django.conf import settings
 
-AMID_THE_WORK = "SELECT store_leave"  # the receipt, with stay and participation
+AMID_THE_WORK = "SELECT write_leave"  # the receipt, with stay and participation
 BEFORE_COMMIT = 'UPDATE "targets_storedanswer"'
 AFTER_COMMIT = "after commit"
 

@@ -38,16 +38,16 @@ class Guard(NamedTuple):
 
 
 def or_the_function(without: str, function: str) -> Callable[[re.Match[str]], str]:
-    """Of a part, or of `lock_leaving`, in whose place another function of the database is called."""
+    """Of a part, or of `lock_enrolment`, in whose place another function of the database is called."""
     return lambda found: f"{function}(" if found["function"] else without
 
 
 ROW_LOCK = Guard(
-    re.compile(r" FOR NO KEY UPDATE( OF \S+)?( SKIP LOCKED)?|(?P<function>\block_leaving\()"),
+    re.compile(r" FOR NO KEY UPDATE( OF \S+)?( SKIP LOCKED)?|(?P<function>\block_enrolment\()"),
     or_the_function("", "leaving_without_row_lock"),
 )
 CALENDAR_LOCK = Guard(
-    re.compile(r"pg_advisory_xact_lock(_shared)?\(%s, %s\)|(?P<function>\block_leaving\()"),
+    re.compile(r"pg_advisory_xact_lock(_shared)?\(%s, %s\)|(?P<function>\block_enrolment\()"),
     or_the_function("%s, %s", "leaving_without_calendar_lock"),
 )
 UNGUARDED_FUNCTIONS = {
@@ -152,13 +152,13 @@ class Race:
 
 
 def make_unguarded_functions() -> None:
-    """The copies of `lock_leaving` that lack one lock each."""
+    """The copies of `lock_enrolment` that lack one lock each."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_get_functiondef('lock_leaving'::regproc)")
+        cursor.execute("SELECT pg_get_functiondef('lock_enrolment'::regproc)")
         (definition,) = cursor.fetchone()
         for name, lock in UNGUARDED_FUNCTIONS.items():
             assert lock in definition
-            cursor.execute(definition.replace("lock_leaving", name, 1).replace(lock, ""))
+            cursor.execute(definition.replace("lock_enrolment", name, 1).replace(lock, ""))
 
 
 def _backend() -> int:

@@ -4,7 +4,16 @@ import io
 from contextlib import contextmanager
 
 import pytest
-from django.db import DataError, IntegrityError, OperationalError, ProgrammingError, connection, transaction
+from django.core.exceptions import ImproperlyConfigured
+from django.db import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+    transaction,
+)
 from django.test.utils import CaptureQueriesContext
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INERROR, TRANSACTION_STATUS_INTRANS
 from psycopg2.sql import SQL
@@ -125,11 +134,14 @@ def test_block_that_fails_undoes_whatever_was_its_first_statement(write, brand):
 
 def test_cursor_of_the_server_reads_within_the_block(brand):
     with block_that_ends_in(Undone):
-        (found,) = Brand.objects.iterator()
-        execute(RENAME)
+        with connection.chunked_cursor() as rows:
+            rows.execute("SELECT name FROM targets_brand")
+            within = status()
+            execute(RENAME)
+            found = rows.fetchall()
         raise Undone
 
-    assert found.name == "as it was"
+    assert (found, within) == ([("as it was",)], TRANSACTION_STATUS_INTRANS)
     assert name_of(brand) == "as it was"
 
 
@@ -336,6 +348,53 @@ def test_connection_lost_before_the_last_statement_is_an_error_and_undone(brand)
 
     connection.close()
     assert name_of(brand) == "as it was"
+
+
+def test_block_that_ends_with_an_error_of_python_is_undone(brand):
+    with block_that_ends_in(ValueError):
+        execute(RENAME)
+        execute_last("SELECT %s", ["a\0b"])  # which the driver refuses, not the database
+
+    assert status() == TRANSACTION_STATUS_IDLE
+    with transaction.atomic():
+        execute("SELECT 1")
+    assert name_of(brand) == "as it was"
+
+
+def test_transaction_that_was_left_open_is_never_committed_by_the_next_block(brand):
+    with connection.connection.cursor() as cursor:  # behind Django's back
+        cursor.execute(f"BEGIN; {RENAME}")
+
+    with pytest.raises(InterfaceError, match="left open"), transaction.atomic():
+        pytest.fail("entered")
+
+    with transaction.atomic():
+        assert name_of(brand) == "as it was"
+
+
+def test_nothing_is_put_off_in_a_block_that_will_be_rolled_back(brand):
+    with block_that_ends_in(transaction.TransactionManagementError):
+        transaction.set_rollback(True)
+        execute_last(RENAME, [])
+
+    assert name_of(brand) == "as it was"
+
+
+def test_what_was_put_off_is_forgotten_with_its_connection(brand):
+    with transaction.atomic():
+        execute_last(RENAME, [])
+        connection.close()
+
+    execute_last("SELECT 1", [])
+    assert name_of(brand) == "as it was"
+
+
+def test_isolation_level_that_would_be_passed_over_is_refused():
+    wrapper = connection.copy()
+    wrapper.settings_dict["OPTIONS"] = connection.settings_dict["OPTIONS"] | {"isolation_level": 3}
+
+    with pytest.raises(ImproperlyConfigured, match="isolation_level"):
+        wrapper.connect()
 
 
 def test_last_statement_where_autocommit_was_turned_off_by_hand(brand):

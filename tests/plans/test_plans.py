@@ -299,7 +299,7 @@ TEETH = {
 
 @pytest.mark.parametrize("index", TEETH)
 def test_call_that_has_lost_its_index_is_noticed(index, crowd):
-    """Also one that is asked for inside a function only: `lock_leaving` looks the participation up."""
+    """Also one that is asked for inside a function only: `lock_enrolment` looks the participation up."""
     table, path, method = TEETH[index]
     call = next(each for each in CALLS if (each.path, each.method) == (path, method))
     with connection.cursor() as cursor:

@@ -138,7 +138,7 @@ def keep_the_frozen_in_even_for_staff(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         leaving,
         "lock_situation",
-        lambda customer, target, at, *, even_if_inactive: lock_situation(customer, target, at, even_if_inactive=False),
+        lambda *details, even_if_inactive, **more: lock_situation(*details, even_if_inactive=False, **more),
     )
 
 
