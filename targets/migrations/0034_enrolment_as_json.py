@@ -20,7 +20,7 @@ BEGIN
            target.id, target.brand_id, target.target_group_id, target.name, target.is_active,
            target.entity, target.kpi, target.event_name,
            person.id, person.brand_id, person.customer_id, person.erased_at),
-         CASE WHEN target.is_active AND target_group.is_active AND target_group.evaluation_type <> 'CYCLIC_WINDOW'
+         CASE WHEN target.is_active AND target_group.is_active AND target_group.evaluation_type = 'FIXED_CALENDAR_WINDOW'
               THEN person.id END
     INTO names, to_lock
     FROM (VALUES (of_brand)) asked (brand_id)

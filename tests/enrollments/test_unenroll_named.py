@@ -44,7 +44,7 @@ def selected(statement):
         return cursor.fetchone()[0]
 
 
-@pytest.mark.parametrize("evaluation", [EvaluationType.FIXED_CALENDAR_WINDOW, EvaluationType.CYCLIC_WINDOW])
+@pytest.mark.parametrize("evaluation", EvaluationType)
 @pytest.mark.parametrize("effective", Effective)
 def test_receipt_and_stay_are_those_of_who_was_looked_up_before(effective, evaluation):
     target = make_programme(window=evaluation)
