@@ -60,6 +60,8 @@ class Crowd:
         with transaction.atomic(), connection.cursor() as cursor:
             for statement in STATEMENTS:
                 cursor.execute(statement, {"brand": self.brand.pk, "target": self.target.pk, **numbers})
+                # Autovacuum may look while none of these rows is committed, and find the tables empty.
+                cursor.execute("ANALYZE targets_customer, enrollments_participation")
         return first
 
     def analyze(self) -> None:
