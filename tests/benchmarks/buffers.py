@@ -105,9 +105,14 @@ def read(told: Sequence[str], trees: "Trees") -> Iterator[tuple[Statement, Touch
             buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
             yield (
                 Statement(statement, seen[statement]),
-                Touch(buffers, trees.below(plan), plan["Node Type"] == "Function Scan"),
+                Touch(buffers, trees.below(plan), is_call(plan)),
             )
             seen[statement] += 1
+
+
+def is_call(plan: Mapping[str, Any]) -> bool:
+    """Of a function, and nothing else: SELECT * FROM of it, or SELECT it."""
+    return plan["Node Type"] == "Function Scan" or (plan["Node Type"] == "Result" and "Plans" not in plan)
 
 
 class Trees:
