@@ -4,6 +4,7 @@ answers all connections, as long as no call takes long.
 
 import selectors
 import time
+from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from threading import Lock, Semaphore, Thread
@@ -18,6 +19,7 @@ from gunicorn.http.errors import (  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker  # type: ignore[import-untyped]
 
 from config.request_id import new_request_id
+from config.usual_requests import expect_usual, response_and_environ
 
 HOUSEKEEPING = 1.0  # seconds between looking after what has been idle for long
 
@@ -27,34 +29,6 @@ class InHand(NamedTuple):
 
     conn: Any
     since: float
-
-
-class OnePiece:
-    """A socket that keeps the head of an answer back until it can go with the body: one message, not two."""
-
-    def __init__(self, sock: Any) -> None:
-        self.sock = sock
-        self.head: bytes | None = None  # None: it is still to come
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.sock, name)
-
-    def sendall(self, data: bytes) -> None:
-        if self.head is None:
-            self.head = data
-        else:
-            self.sock.sendall(self.head + data)
-            self.head = b""
-
-    def sendfile(self, *details: Any, **more: Any) -> Any:
-        self.flush()
-        return self.sock.sendfile(*details, **more)
-
-    def flush(self) -> None:
-        """Before a file, and at the end of an answer without body."""
-        if self.head:
-            self.sock.sendall(self.head)
-            self.head = b""
 
 
 class EnvelopeWorker(ThreadWorker):
@@ -152,6 +126,7 @@ class EnvelopeWorker(ThreadWorker):
         self.have(self.nr_conns + 1)
         conn = TConn(self.cfg, sock, address, listener.getsockname())
         conn.data_ready = True  # when it is answered, as the poller says so
+        expect_usual(conn, self.cfg)
         self.expect(conn)
         fewest = min(each for each in self.connections if each >= 0)
         if self.nr_conns > fewest + 1 + fewest // 8:
@@ -204,14 +179,34 @@ class EnvelopeWorker(ThreadWorker):
             conn.close(graceful=True)
         return goes_on
 
-    def handle_request(self, req: Any, conn: Any) -> Any:
-        sock, conn.sock = conn.sock, OnePiece(conn.sock)
+    def handle_request(self, req: Any, conn: Any) -> bool:
+        """What gunicorn's does, and as it does: what is raised before an answer has begun, `handle` answers."""
+        began = datetime.now(UTC)
+        self.cfg.pre_request(self, req)
+        response, environ = response_and_environ(req, conn, self.cfg)
+        environ["wsgi.multithread"] = True
+        self.nr += 1
+        if self.nr >= self.max_requests and self.alive:
+            self.log.info("Autorestarting worker after current request.")
+            self.alive = False
+        if not self.alive or len(self.keepalived_conns) >= self.max_keepalived:
+            response.force_close()
         try:
-            goes_on = super().handle_request(req, conn)
-            conn.sock.flush()
-            return goes_on
-        finally:
-            conn.sock = sock
+            answer = self.wsgi(environ, response.start_response)
+            try:
+                response.send(answer)
+            finally:
+                self.log.access(response, req, environ, datetime.now(UTC) - began)
+                if hasattr(answer, "close"):
+                    answer.close()
+        except OSError:
+            raise
+        except Exception:
+            if not response.headers_sent:
+                raise
+            self.log.exception("Error handling request")
+            return False
+        return not response.should_close()
 
     def come_back(self, conn: Any, goes_on: bool) -> None:
         """From a thread that does not lead any more."""
