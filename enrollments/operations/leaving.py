@@ -1,9 +1,9 @@
 """Leaving: now, at the end of the running cycle, and changing one's mind (domain.md 5)."""
 
 from datetime import datetime
-from json import JSONEncoder
 from uuid import UUID
 
+import orjson
 from django.db import DEFAULT_DB_ALIAS, transaction
 
 from enrollments.decisions import Leave, decide_leave
@@ -107,14 +107,13 @@ def _leave(found: Situation, origin: Origin, effective: Effective, *, dry_run: b
 
 COLUMNS = [("id", "id"), *((str(each.column), each.attname) for each in WRITTEN)]
 STORE = "SELECT write_leave(%s, %s, %s, %s, %s)"
-write_json = JSONEncoder(default=str).encode
 
 
 def _store(receipt: Receipt, leave: Leave, found: Situation, *, leaves_at: datetime | None) -> None:
     """Write the receipt, and into stay and participation what it says, by one statement, the last one."""
     values = vars(receipt)
     values |= {"id": found.receipt_id, "transaction_id": found.transaction_id}
-    account = write_json({column: values[attribute] for column, attribute in COLUMNS})
+    account = orjson.dumps({column: values[attribute] for column, attribute in COLUMNS}, default=str).decode()
     execute_last(STORE, [account, leave.end_cycle, leave.left_at, leave.leaves_after, leaves_at])
     del values["snapshot"]  # the database's: fetched if somebody asks
     receipt._state.adding, receipt._state.db = False, DEFAULT_DB_ALIAS
