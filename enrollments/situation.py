@@ -16,7 +16,7 @@ from rewards.queries import promised_reward
 from targets.enums import Allocation
 from targets.errors import StaleInstant
 from targets.models import Customer, Cycle, Target, TargetGroup
-from targets.queries import Named, is_active, refuse_missing, target_and_customer
+from targets.queries import Named, find_one_by_one, is_active, target_and_customer
 from targets.rows import Row, parse_array
 
 
@@ -70,7 +70,7 @@ def lock_named(named: Named, at: datetime, *, is_for_receipt: bool) -> Situation
         names, *situation = _call_lock_enrolment([brand.pk, *ids, None], at, is_for_receipt)
         target, customer = target_and_customer(names, brand)
     if target is None or customer is None or not is_active(target):
-        target, customer = refuse_missing(named)
+        target, customer = find_one_by_one(named)
     elif not target.target_group.has_own_calendars:
         return _situation(situation, customer, target, at, even_if_inactive=False)
     return lock_situation(customer, target, at, even_if_inactive=False, is_for_receipt=is_for_receipt)

@@ -139,7 +139,7 @@ GROUP_FIELDS = (
 )
 TARGET_FIELDS = ("id", "brand_id", "target_group_id", "name", "is_active", "entity", "kpi", "event_name")
 CUSTOMER_FIELDS = ("id", "brand_id", "customer_id", "erased_at")
-FIND_ENROLMENT = "SELECT names::text FROM find_names(%s, %s, %s, %s)"
+FIND_NAMES = "SELECT names::text FROM find_names(%s, %s, %s, %s)"
 
 
 def find_target_and_customer(named: Named, *, include_inactive: bool = False) -> tuple[Target, Customer]:
@@ -148,12 +148,12 @@ def find_target_and_customer(named: Named, *, include_inactive: bool = False) ->
         brand, *ids = named
         using = router.db_for_read(Target)
         with connections[using].cursor() as cursor:
-            cursor.execute(FIND_ENROLMENT, [brand.pk, *ids])
+            cursor.execute(FIND_NAMES, [brand.pk, *ids])
             (names,) = cursor.fetchone()
         target, customer = target_and_customer(parse_array(names), brand, using)
         if target is not None and customer is not None and (include_inactive or is_active(target)):
             return target, customer
-    return refuse_missing(named, include_inactive=include_inactive)
+    return find_one_by_one(named, include_inactive=include_inactive)
 
 
 def target_and_customer(
@@ -170,10 +170,9 @@ def is_active(target: Target) -> bool:
     return target.is_active and target.target_group.is_active
 
 
-def refuse_missing(named: Named, *, include_inactive: bool = False) -> tuple[Target, Customer]:
-    """Raises what is wrong with the names, in the order of api.md 4; answers what they name if it has come meanwhile.
-
-    What is wrong, is said in one place.
+def find_one_by_one(named: Named, *, include_inactive: bool = False) -> tuple[Target, Customer]:
+    """Where one statement has not found all: raises what is wrong with the names, in the order of api.md 4, or answers
+    what they name if it has come meanwhile.
     """
     target = find_target(named.brand, named.target_group_id, named.target_id, include_inactive=include_inactive)
     return target, find_customer(named.brand, named.customer_id)

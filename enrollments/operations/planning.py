@@ -22,11 +22,12 @@ AT_ONCE = 5_000  # rows of a statement
 PURGED_AT_ONCE = 10_000
 
 SEVERAL = "Several customers of the brand have this external id."
+# An array, found once: a query in its place the planner may join to, and ask for so many more with every row.
 PURGE_LINES = """
-DELETE FROM enrollments_plannedleave WHERE id IN (
+DELETE FROM enrollments_plannedleave WHERE id = ANY(ARRAY(
     SELECT line.id FROM enrollments_plannedleave line JOIN enrollments_leaveplan plan ON plan.id = line.plan_id
      WHERE plan.uploaded_at < %s LIMIT %s FOR UPDATE OF line SKIP LOCKED
-)
+))
 """
 PURGE_PLANS = """
 DELETE FROM enrollments_leaveplan plan

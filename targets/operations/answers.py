@@ -25,10 +25,11 @@ RETURNING id
 LOCK_CUSTOMERS = """
 SELECT FROM targets_customer WHERE brand_id = %s AND customer_id = ANY(%s) ORDER BY customer_id FOR NO KEY UPDATE
 """
+# An array, found once: a query in its place the planner may join to, and ask for so many more with every row.
 PURGE = """
-DELETE FROM targets_storedanswer WHERE id IN (
+DELETE FROM targets_storedanswer WHERE id = ANY(ARRAY(
     SELECT id FROM targets_storedanswer WHERE recorded_at < %s ORDER BY recorded_at LIMIT %s FOR UPDATE SKIP LOCKED
-)
+))
 """
 
 

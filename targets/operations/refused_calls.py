@@ -28,10 +28,11 @@ ON CONFLICT (brand_id, day, operation, code) DO UPDATE SET
            AS last (place, at, by, request_id)
      ORDER BY at DESC, place DESC LIMIT 1)
 """
+# An array, found once: a query in its place the planner may join to, and ask for so many more with every row.
 PURGE = """
-DELETE FROM targets_refusedcalls WHERE id IN (
+DELETE FROM targets_refusedcalls WHERE id = ANY(ARRAY(
     SELECT id FROM targets_refusedcalls WHERE day < %s ORDER BY day LIMIT %s FOR UPDATE SKIP LOCKED
-)
+))
 """
 
 

@@ -13,6 +13,7 @@ from oauth2_provider.models import AccessToken
 from enrollments import closing_job
 from enrollments.closing_job import ClosingJob, HourlyPurge
 from enrollments.models import LeavePlan
+from enrollments.operations import purge_plans
 from targets.models import Brand, RefusedCalls, StoredAnswer
 from targets.operations import Count, Refused, count_refused_calls, purge_answers, purge_refused_calls
 from tests.config.standing_clock import Clock
@@ -180,6 +181,34 @@ def test_old_counts_of_refused_calls_are_removed_too(purge, settings):
     purge.go_on(lambda: False)
 
     assert sorted(RefusedCalls.objects.values_list("code", flat=True)) == [0, 30]
+
+
+def purge_of_answers():
+    expired_answers(3)
+    return purge_answers(before=timezone.now(), at_once=1)
+
+
+def purge_of_refused_calls():
+    refused(31, 32, 33)
+    return purge_refused_calls(before=timezone.now().date(), at_once=1)
+
+
+def purge_of_plans():
+    target = programme()
+    planned(target, 1, 2, 3)
+    return purge_plans(before=timezone.now() + HOUR, at_once=1)
+
+
+@pytest.mark.parametrize("purge_of", [purge_of_answers, purge_of_refused_calls, purge_of_plans])
+def test_no_more_is_removed_at_once_than_was_asked_for_however_the_planner_joins(purge_of):
+    purged = purge_of()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_hashagg = off"
+        )
+        cursor.execute("SET LOCAL enable_sort = off; SET LOCAL enable_material = off; SET LOCAL enable_indexscan = off")
+
+    assert next(purged) == 1
 
 
 def test_command_removes_old_counts_of_refused_calls_oldest_first(settings):
