@@ -17,10 +17,9 @@ from gunicorn.http.parser import RequestParser  # type: ignore[import-untyped]
 from gunicorn.http.wsgi import FileWrapper, Response, base_environ, create  # type: ignore[import-untyped]
 
 LONGEST_HEAD = 4000  # bytes; below each of the limits in config/gunicorn.py
-FIELD = re.compile(rb"([A-Za-z][A-Za-z0-9-]*): ?([!-~](?:[ -~]*[!-~])?)\r\n")
-USUAL = re.compile(
-    rb"(GET|POST|PUT|PATCH|DELETE) (/[!-~]*) HTTP/1\.1\r\n((?:[A-Za-z][A-Za-z0-9-]*: ?[!-~](?:[ -~]*[!-~])?\r\n)++)\r\n"
-)
+NAME, VALUE = "[A-Za-z][A-Za-z0-9-]*", "[!-~](?:[ -~]*[!-~])?"
+FIELD = re.compile(rf"({NAME}): ?({VALUE})\r\n".encode())
+USUAL = re.compile(rf"(GET|POST|PUT|PATCH|DELETE) (/[!-~]*) HTTP/1\.1\r\n((?:{NAME}: ?{VALUE}\r\n)++)\r\n".encode())
 LENGTH = re.compile(r"[0-9]{1,15}")
 UNUSUAL_FIELDS = frozenset({"TRANSFER-ENCODING", "EXPECT", "UPGRADE", "HTTP2-SETTINGS", "TE", "TRAILER"})
 MOST_FIELDS = 64

@@ -203,10 +203,8 @@ def purge_of_plans():
 def test_no_more_is_removed_at_once_than_was_asked_for_however_the_planner_joins(purge_of):
     purged = purge_of()
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_hashagg = off"
-        )
-        cursor.execute("SET LOCAL enable_sort = off; SET LOCAL enable_material = off; SET LOCAL enable_indexscan = off")
+        for way in ("hashjoin", "mergejoin", "hashagg", "sort", "material"):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
 
     assert next(purged) == 1
 
