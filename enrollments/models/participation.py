@@ -1,15 +1,10 @@
 """Who is in what: one customer in one target, his stays, and what he has reached."""
 
-from django.contrib.postgres.constraints import ExclusionConstraint
 from django.db import models
-from django.db.models import F, Func, Q, Value
-from django.db.models.functions import Coalesce
+from django.db.models import F, Q
 
 from targets.models import Brand, Customer, Target
 from targets.models.programme import MAX_CYCLES
-
-# Longer than any calendar: one participation's cycles and the next one's never meet in one number line.
-CYCLES_APART = 4096
 
 # Room for the sum of more of the largest amounts (18 digits) than anybody will ever send.
 SUM_DIGITS = 30
@@ -97,6 +92,9 @@ class Stay(models.Model):
     Open: neither end_cycle nor left_at nor leaves_after. Scheduled: end_cycle and leaves_after; he is out from
     the end of cycle `leaves_after` on, without anybody doing anything. Left: end_cycle and left_at.
     In a calendar of his own `leaves_at` is that end, as soon as it is known.
+
+    Two of a participation never cover the same cycle, so at most one is open: held by the trigger of migration 0030,
+    which looks when a stay is added or made longer.
     """
 
     participation = models.ForeignKey(Participation, on_delete=models.PROTECT, related_name="stays", db_index=False)
@@ -124,13 +122,6 @@ class Stay(models.Model):
         constraints = [
             # Every operation: the stays of a participation. Aim of the composite foreign key of a receipt.
             models.UniqueConstraint(fields=["participation", "id"], name="stay_by_participation_key"),
-            # Serves "his open stay".
-            models.UniqueConstraint(
-                fields=["participation"],
-                condition=Q(end_cycle=None),
-                name="stay_one_open",
-                violation_error_message="The customer is already enrolled.",
-            ),
             models.CheckConstraint(
                 condition=Q(first_cycle__gte=1, first_cycle__lte=MAX_CYCLES), name="stay_first_cycle_range"
             ),
@@ -160,23 +151,6 @@ class Stay(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(leaves_at=None) | Q(leaves_after__isnull=False), name="stay_leaves_as_scheduled"
-            ),
-            # Participation and cycle in one range of numbers, so that core GiST can hold it. An empty stay is an
-            # empty range and overlaps nothing.
-            ExclusionConstraint(
-                name="stays_never_overlap",
-                expressions=[
-                    (
-                        Func(
-                            F("participation") * Value(CYCLES_APART) + F("first_cycle"),
-                            F("participation") * Value(CYCLES_APART)
-                            + Coalesce(F("end_cycle"), Value(CYCLES_APART - 1)),
-                            function="int8range",
-                        ),
-                        "&&",
-                    )
-                ],
-                violation_error_message="Two stays of a customer in a target never cover the same cycle.",
             ),
         ]
 

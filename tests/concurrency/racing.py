@@ -173,7 +173,9 @@ def _disconnect() -> None:
 
 @contextmanager
 def without_constraints(table: str, *names: str) -> Iterator[None]:
-    """The table lacks these constraints or unique indexes. Afterwards it is emptied, with all that refers to it."""
+    """The table lacks these constraints, unique indexes or triggers. Afterwards it is emptied, with all that refers to
+    it.
+    """
     definitions = []
     with transaction.atomic(), connection.cursor() as cursor:
         for name in names:
@@ -184,6 +186,11 @@ def without_constraints(table: str, *names: str) -> Iterator[None]:
             if found := cursor.fetchone():
                 definitions.append(f"ALTER TABLE {table} ADD CONSTRAINT {name} {found[0]}")
                 cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+                continue
+            cursor.execute("SELECT FROM pg_trigger WHERE tgname = %s AND tgrelid = %s::regclass", [name, table])
+            if cursor.fetchone() is not None:
+                definitions.append(f"ALTER TABLE {table} ENABLE TRIGGER {name}")
+                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {name}")
             else:
                 cursor.execute("SELECT pg_get_indexdef(%s::regclass)", [name])
                 definitions.append(cursor.fetchone()[0])

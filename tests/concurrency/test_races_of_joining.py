@@ -53,7 +53,7 @@ def test_two_first_enrolments_one_succeeds_and_the_other_is_refused(race: Race) 
 
 
 def test_two_enrolments_of_one_who_left_one_succeeds_and_the_other_is_refused(race: Race) -> None:
-    """Two guards: the lock answers, and behind it the constraints of the stay never let a second one in."""
+    """Two guards: the lock answers, and behind it the trigger of the stay never lets a second one in."""
     target = running_programme()
 
     def one_round() -> Outcome:
@@ -62,7 +62,10 @@ def test_two_enrolments_of_one_who_left_one_succeeds_and_the_other_is_refused(ra
 
     with race.without(ROW_LOCK):
         unlocked = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_JOINING, ""), ahead=0)
-    with without_constraints("enrollments_stay", "stay_one_open", "stays_never_overlap"), race.without(ROW_LOCK):
+    with (
+        without_constraints("enrollments_stay", "check_stays_apart_when_added", "check_stays_apart_when_longer"),
+        race.without(ROW_LOCK),
+    ):
         unguarded = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(BEFORE_JOINING, ""), ahead=0)
     guarded = race.rounds(ROUNDS, one_round, stops=(BEFORE_JOINING, BEFORE_JOINING))
 
@@ -73,7 +76,7 @@ def test_two_enrolments_of_one_who_left_one_succeeds_and_the_other_is_refused(ra
         (JOINED, LEFT, REJOINED, REJOINED),
         flaws=("instants go backwards", "last change forgotten"),
     )
-    assert unlocked == {once._replace(answers=("stay_one_open", "REENROLLED"))}
+    assert unlocked == {once._replace(answers=("stays_never_overlap", "REENROLLED"))}
     assert unguarded == {both_joined}
     assert guarded == {once, once._replace(answers=(310119, "REENROLLED"))}
 

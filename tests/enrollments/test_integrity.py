@@ -58,13 +58,13 @@ BROKEN = [
     (
         "one_open_stay",
         "streak",
-        ["DROP INDEX stay_one_open", "ALTER TABLE enrollments_stay DROP CONSTRAINT stays_never_overlap"],
+        ["ALTER TABLE enrollments_stay DISABLE TRIGGER check_stays_apart_when_added"],
         A_STAY + "({streak_participation}, 1, 4, now())",
     ),
     (
         "stays_apart",
         "at_end",
-        ["ALTER TABLE enrollments_stay DROP CONSTRAINT stays_never_overlap"],
+        ["ALTER TABLE enrollments_stay DISABLE TRIGGER check_stays_apart_when_added"],
         A_STAY + "({participation}, 1, 2, now())",
     ),
     (

@@ -194,7 +194,6 @@ VIOLATIONS = {
     "run_unique": "INSERT INTO enrollments_run (participation_id, number, started_at) "
     "VALUES ({participation}, 1, now())",
     "run_number_positive": "UPDATE enrollments_run SET number = 0",
-    "stay_one_open": A_STAY + "({participation}, 1, 3, NULL, now()), ({participation}, 1, 3, NULL, now())",
     "stay_first_cycle_range": A_STAY + "({participation}, 1, 0, NULL, now())",
     "stay_ends_after_start": "UPDATE enrollments_stay SET end_cycle = 0 WHERE id = {stay}",
     "stay_open_scheduled_or_left": "UPDATE enrollments_stay SET left_at = NULL WHERE id = {stay}",

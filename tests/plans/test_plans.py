@@ -272,14 +272,15 @@ def read_by_leaving(crowd: Crowd, target: Target) -> list[Read]:
     return read
 
 
-def test_leaving_changes_the_participation_in_its_own_page(crowd):
-    """None of its indexes gets a new entry: there is room in pages that were written when people joined."""
+@pytest.mark.parametrize("table", ["enrollments_participation", "enrollments_stay"])
+def test_leaving_changes_rows_in_their_own_pages(table, crowd):
+    """None of the table's indexes gets a new entry: there is room in pages that were written when people joined."""
     participation = participation_of(crowd.story.milestone, 3 + 100 * SIZES.programmes)
-    before = updates_in_their_page("enrollments_participation")
+    before = updates_in_their_page(table)
 
     unenroll(customer=participation.customer, target=participation.target, at=crowd.large.clock_at, **ACT)
 
-    assert updates_in_their_page("enrollments_participation") == before + 1
+    assert updates_in_their_page(table) == before + 1
 
 
 def updates_in_their_page(table: str) -> int:
