@@ -5,6 +5,7 @@ And what HEAD is answered: the headers alone.
 
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
@@ -19,6 +20,7 @@ class HeadersMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
+        self.tls_only = tls_only()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
@@ -28,7 +30,17 @@ class HeadersMiddleware:
             response["Content-Security-Policy"] = NO_PAGE
             response["X-Frame-Options"] = "DENY"
             response.setdefault("Cache-Control", "no-store")  # who is a customer, and where he stands
+            if self.tls_only and request.is_secure():
+                response["Strict-Transport-Security"] = self.tls_only
         return headers_alone(response) if request.method == "HEAD" else response
+
+
+def tls_only() -> str:
+    """What Django's middleware tells pages, which calls of the API go past; empty where nothing is to be told."""
+    if not settings.SECURE_HSTS_SECONDS:
+        return ""
+    further = {"includeSubDomains": settings.SECURE_HSTS_INCLUDE_SUBDOMAINS, "preload": settings.SECURE_HSTS_PRELOAD}
+    return "; ".join([f"max-age={settings.SECURE_HSTS_SECONDS}", *(name for name, is_on in further.items() if is_on)])
 
 
 def headers_alone(response: HttpResponseBase) -> HttpResponseBase:

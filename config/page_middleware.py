@@ -1,10 +1,11 @@
 """Where middleware that serves pages only begins and ends: calls of the API go past it, since they have neither
-sessions nor messages, static files nor cookies.
+sessions nor messages, static files nor cookies. One that came without TLS is sent to it as a page is.
 """
 
 from collections.abc import Callable
 from typing import ClassVar
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -32,9 +33,10 @@ class BeginOfPages:
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
         self.answer_call = EndOfPages.latest
+        self.needs_tls = settings.SECURE_SSL_REDIRECT
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not API_PATH.match(request.path_info):
+        if not API_PATH.match(request.path_info) or (self.needs_tls and not request.is_secure()):
             return self.get_response(request)
         request.get_host()  # raises `DisallowedHost`
         response = self.answer_call(request)

@@ -77,8 +77,8 @@ MIDDLEWARE = [
     "config.headers.HeadersMiddleware",
     "config.middleware.RequestIdMiddleware",
     "config.health.ProbeMiddleware",
-    "django.middleware.security.SecurityMiddleware",
     "config.page_middleware.BeginOfPages",  # calls of the API go past what is between this ...
+    "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

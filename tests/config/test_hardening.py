@@ -79,6 +79,37 @@ def test_answers_of_the_api_are_data_and_kept_by_no_cache(client):
         assert (response["Cache-Control"], response["X-Content-Type-Options"]) == ("no-store", "nosniff")
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["/docs", "/v3/schema", "/v3/customers/1", "/targetGroups/1/targets/1/unEnroll"])
+@pytest.mark.parametrize(
+    ("subdomains", "preload", "told"),
+    [
+        (False, False, "max-age=60"),
+        (True, False, "max-age=60; includeSubDomains"),
+        (True, True, "max-age=60; includeSubDomains; preload"),
+    ],
+)
+def test_calls_and_pages_need_tls_and_say_for_how_long(client, settings, address, subdomains, preload, told):
+    settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS = True, 60
+    settings.SECURE_HSTS_INCLUDE_SUBDOMAINS, settings.SECURE_HSTS_PRELOAD = subdomains, preload
+
+    without, with_tls = client.post(address), client.get(address, secure=True)
+
+    assert (without.status_code, without["Location"]) == (301, f"https://testserver{address}")
+    assert "Strict-Transport-Security" not in without
+    assert with_tls["Strict-Transport-Security"] == told
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_refusal_of_a_host_says_so_too(client, settings, seconds):
+    settings.SECURE_HSTS_SECONDS, settings.ALLOWED_HOSTS = seconds, ["loyalty.example"]
+
+    response = client.get("/v3/schema", headers={"host": "evil.example"}, secure=True)
+
+    assert response.status_code == 400
+    assert ("Strict-Transport-Security" in response) == bool(seconds)
+
+
 @pytest.mark.parametrize("address", ["/", "/docs", "/admin/login/"])
 def test_pages_run_only_files_of_ours_and_are_not_framed(client, address):
     response = client.get(address)
