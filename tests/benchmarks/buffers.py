@@ -1,7 +1,7 @@
 """How many shared buffers each statement touches, as PostgreSQL's auto_explain tells: inside functions, too.
 
-Statements of triggers and foreign keys are among them, one by one. Needs a superuser, and the modules auto_explain and
-pageinspect, which packages of PostgreSQL have and the embedded one has not.
+Statements of triggers and foreign keys are among them, one by one. Needs a superuser, and the module auto_explain,
+which packages of PostgreSQL have and the embedded one has not.
 """
 
 import json
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 FIRST_CALLS = 10  # of a session: then it has made the plans that it keeps
 ASK = """
@@ -24,12 +24,6 @@ SET auto_explain.log_level = notice
 """
 ASK_NO_MORE = "SET auto_explain.log_min_duration = -1"
 VALUE = re.compile(r"'(?:[^']|'')*'|\$\d+|\b\d+\b")
-INDEXES = """
-SELECT index.relname, heap.relname, method.amname
-  FROM pg_index JOIN pg_class index ON index.oid = indexrelid JOIN pg_class heap ON heap.oid = indrelid
-  JOIN pg_am method ON method.oid = index.relam
- WHERE index.relnamespace = 'public'::regnamespace AND index.relkind = 'i' AND method.amname IN ('btree', 'gist')
-"""
 
 
 @dataclass(frozen=True)
@@ -42,41 +36,38 @@ class Statement:
 
 @dataclass(frozen=True)
 class Touch:
-    """What one execution touched. `levels`: of pages below the root, in all indexes of the table that it wrote to.
-    `calls_only`: it did nothing but call a function, so its buffers are those of the statements in there."""
+    """What one execution touched. `calls_only`: it did nothing but call a function, so its buffers are those of the
+    statements in there."""
 
     buffers: int
-    levels: int
     calls_only: bool
 
 
 @dataclass(frozen=True)
 class Median:
-    """Of all calls that made the statement; `levels` is the most, `calls_only` as in `Touch`."""
+    """Of all calls that made the statement; `calls_only` as in `Touch`."""
 
     buffers: float
-    levels: int
     calls_only: bool
 
     @classmethod
     def of(cls, touches: Sequence[Touch]) -> "Median":
         buffers = statistics.median(each.buffers for each in touches)
-        return cls(buffers, max(each.levels for each in touches), touches[0].calls_only)
+        return cls(buffers, touches[0].calls_only)
 
     def __str__(self) -> str:
-        return f"{self.buffers:g} ({self.levels})" if self.levels else f"{self.buffers:g}"
+        return f"{self.buffers:g}"
 
 
 def explained(call: Callable[[str, int], None], cases: Sequence[tuple[str, int]]) -> dict[Statement, Median]:
     """What each statement of `call` touches, which is made with each of the cases; as statements end."""
-    trees = Trees()
     touches: dict[Statement, list[Touch]] = defaultdict(list)
     with notices() as told:
         for number, case in enumerate(cases):
             told.clear()
             call(*case)
             if number >= FIRST_CALLS:
-                for statement, touch in read(told, trees):
+                for statement, touch in read(told):
                     touches[statement].append(touch)
     return {statement: Median.of(each) for statement, each in touches.items()}
 
@@ -95,7 +86,7 @@ def notices() -> Iterator[deque[str]]:
             cursor.execute(ASK_NO_MORE)
 
 
-def read(told: Sequence[str], trees: "Trees") -> Iterator[tuple[Statement, Touch]]:
+def read(told: Sequence[str]) -> Iterator[tuple[Statement, Touch]]:
     seen: Counter[str] = Counter()
     for notice in told:
         _, is_plan, text = notice.partition("plan:\n")
@@ -105,7 +96,7 @@ def read(told: Sequence[str], trees: "Trees") -> Iterator[tuple[Statement, Touch
             buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
             yield (
                 Statement(statement, seen[statement]),
-                Touch(buffers, trees.below(plan), is_call(plan)),
+                Touch(buffers, is_call(plan)),
             )
             seen[statement] += 1
 
@@ -113,42 +104,3 @@ def read(told: Sequence[str], trees: "Trees") -> Iterator[tuple[Statement, Touch
 def is_call(plan: Mapping[str, Any]) -> bool:
     """Of a function, and nothing else: SELECT * FROM of it, or SELECT it."""
     return plan["Node Type"] == "Function Scan" or (plan["Node Type"] == "Result" and "Plans" not in plan)
-
-
-class Trees:
-    """How many levels of pages the indexes of each table have below their roots, all of them together."""
-
-    def __init__(self) -> None:
-        self.levels: dict[str, int] = defaultdict(int)  # by table
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("CREATE EXTENSION IF NOT EXISTS pageinspect")
-            cursor.execute(INDEXES)
-            for index, table, method in cursor.fetchall():
-                levels = b_tree_levels(cursor, index) if method == "btree" else gist_levels(cursor, index)
-                # In a GiST somebody who overlaps is looked for before anything is put in.
-                self.levels[table] += levels * (2 if method == "gist" else 1)
-            transaction.set_rollback(True)
-
-    def below(self, plan: Mapping[str, Any]) -> int:
-        return self.levels[plan["Relation Name"]] if plan["Node Type"] == "ModifyTable" else 0
-
-
-def b_tree_levels(cursor: Any, index: str) -> int:
-    cursor.execute("SELECT level FROM bt_metap(%s)", [index])
-    (levels,) = cursor.fetchone()
-    return int(levels)
-
-
-def gist_levels(cursor: Any, index: str) -> int:
-    """Down the first entry of each page, from the root, which is page 0."""
-    page, levels = 0, 0
-    while True:
-        cursor.execute("SELECT 'leaf' = ANY (flags) FROM gist_page_opaque_info(get_raw_page(%s, %s))", [index, page])
-        if cursor.fetchone()[0]:
-            return levels
-        cursor.execute(
-            "SELECT (ctid::text::point)[0]::int FROM gist_page_items(get_raw_page(%s, %s), %s::regclass) LIMIT 1",
-            [index, page, index],
-        )
-        (page,) = cursor.fetchone()
-        levels += 1
