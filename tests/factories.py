@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Max
 from factory.django import DjangoModelFactory
 
-from enrollments.models import Participation
+from enrollments.models import Participation, Run
 from enrollments.operations import set_group_active
 from rewards.enums import RewardKind
 from rewards.models import Reward
@@ -158,6 +158,15 @@ def own_rewards(target: Target) -> None:
         )
         for cycle in cycles
     )
+
+
+def participation_without_stay(customer: Customer, target: Target, at: datetime = START) -> Participation:
+    """In run 1, as no operation leaves one behind: without a stay or a receipt."""
+    participation = Participation.objects.create(
+        brand=target.brand, customer=customer, target=target, run_number=1, first_enrolled_at=at, changed_at=at
+    )
+    Run.objects.create(participation=participation, number=1, started_at=at)
+    return participation
 
 
 def freeze(target_group: TargetGroup) -> None:

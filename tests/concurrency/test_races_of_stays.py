@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -10,10 +11,11 @@ from django.utils import timezone
 from enrollments.models import Participation, Stay
 from enrollments.operations import unenroll
 from tests.concurrency.racing import FEWER_ROUNDS, UNGUARDED_ROUNDS, Race
-from tests.concurrency.scenes import ACT, answer, enrolled, running_programme
+from tests.concurrency.scenes import ACT, answer, customer_of, enrolled, running_programme
+from tests.factories import participation_without_stay
 
 WRITTEN = "SELECT 'written'"
-LOCK = "PERFORM FROM enrollments_participation WHERE id = NEW.participation_id FOR NO KEY UPDATE;"
+LOCK = " FOR NO KEY UPDATE"
 ADD = "INSERT INTO enrollments_stay (participation_id, run_number, first_cycle, enrolled_at) VALUES (%s, 1, 1, now())"
 MAKE_LONGER = (
     "UPDATE enrollments_stay SET end_cycle = NULL, left_at = NULL, leave_receipt_id = NULL WHERE participation_id = %s"
@@ -73,9 +75,41 @@ def test_of_two_stays_that_would_overlap_the_first_is_written(race: Race, second
     assert guarded == {("written", "stays_never_overlap", ((1, 1), (1, None)))}
 
 
+REPLACE = """
+DELETE FROM enrollments_run WHERE participation_id = %(pk)s;
+DELETE FROM enrollments_participation WHERE id = %(pk)s;
+INSERT INTO enrollments_participation (id, brand_id, customer_id, target_id, run_number, first_enrolled_at, changed_at,
+                                       closed_through)
+SELECT %(pk)s, brand_id, %(customer)s, id, 1, now(), now(), 0 FROM targets_target WHERE id = %(target)s;
+INSERT INTO enrollments_run (participation_id, number, started_at) VALUES (%(pk)s, 1, now())
+"""
+
+
+def test_stay_of_a_participation_that_went_and_came_meanwhile_is_refused(race: Race) -> None:
+    """The lock that the trigger takes would be on nothing."""
+    target = running_programme()
+
+    def replace(participation: Participation) -> str:
+        names = {"pk": participation.pk, "customer": participation.customer_id, "target": target.pk}
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(REPLACE, names)
+            cursor.execute(WRITTEN)
+        return "replaced"
+
+    def one_round() -> tuple[object, ...]:
+        participation = participation_without_stay(customer_of(target), target)
+        answers = race.run(partial(replace, participation), writes(ADD, participation))
+        return *(answer(each) for each in answers), ends(participation)
+
+    seen = race.rounds(UNGUARDED_ROUNDS, one_round, stops=(WRITTEN, ""), ahead=0)
+
+    assert seen == {("replaced", "There is no such participation any more.", ())}
+
+
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("statement", [ADD, MAKE_LONGER], ids=["added", "made longer"])
 @pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
-def test_older_snapshot_may_not_add_a_stay_as_it_could_overlook_one(level: str) -> None:
+def test_older_snapshot_may_not_add_to_stays_as_it_could_overlook_one(level: str, statement: str) -> None:
     participation = who_has_left()
 
     with (
@@ -83,7 +117,7 @@ def test_older_snapshot_may_not_add_a_stay_as_it_could_overlook_one(level: str) 
         transaction.atomic(),
         connection.cursor() as one,
     ):
-        one.execute(f"SET TRANSACTION ISOLATION LEVEL {level}; {ADD}", [participation.pk])
+        one.execute(f"SET TRANSACTION ISOLATION LEVEL {level}; {statement}", [participation.pk])
 
     assert ends(participation) == ((1, 1),)
 
