@@ -1,5 +1,6 @@
 """Settings of gunicorn: `gunicorn --config config/gunicorn.py config.wsgi`."""
 
+import gc
 import os
 import signal
 from multiprocessing.sharedctypes import RawArray
@@ -29,6 +30,7 @@ accesslog = "-" if os.environ.get("ACCESS_LOG") else None
 errorlog = "-"
 
 
+YOUNG_OBJECTS = 10_000  # that may be kept before Python looks which of them are of no use any more
 LONGEST_DRAINED = 64 * 1024  # bytes; a body beyond that which nobody read ends the connection
 
 
@@ -54,5 +56,8 @@ def pre_request(worker: Any, request: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
-    """A terminal's Ctrl-C reaches the workers too: told twice to quit, by it and by the master, they would hang."""
+    # A terminal's Ctrl-C reaches the workers too: told twice to quit, by it and by the master, they would hang.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Python looks for cycles nobody uses with every other call, and now and then in all that is loaded: seldomer.
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)

@@ -1,7 +1,40 @@
-import os
+"""What the web server serves: Django's handler, without what it would do again for each small call."""
 
-from django.core.wsgi import get_wsgi_application
+import os
+from functools import lru_cache
+
+import django
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_started
+from django.db import close_old_connections, reset_queries
+from django.http import HttpRequest
+from django.urls import ResolverMatch, URLResolver, get_resolver
+
+PATHS = 1024  # remembered; published calls have one for each target
+
+
+class Handler(WSGIHandler):
+    """Remembers where the paths lead that were asked for lately. What leads nowhere is looked up each time."""
+
+    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+        if hasattr(request, "urlconf"):  # set by middleware that has a URL configuration of its own
+            return super().resolve_request(request)
+        request.resolver_match = match = find(get_resolver(), request.path_info)
+        return match
+
+
+@lru_cache(maxsize=PATHS)
+def find(resolver: URLResolver, path: str) -> ResolverMatch:
+    return resolver.resolve(path)
+
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup(set_prefix=False)
 
-application = get_wsgi_application()
+# Done at the end of each request too; and the first statement finds out whether a kept connection still serves.
+request_started.disconnect(close_old_connections)
+if not settings.DEBUG:
+    request_started.disconnect(reset_queries)  # of which none are kept
+
+application = Handler()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from config import gunicorn
 from tests.serving import served, serving, site
 
 
@@ -227,3 +228,14 @@ def asked(port, method, path):
         client.request("GET", "/healthz")  # served when everything is said of the first
         client.getresponse().read()
         return answer
+
+
+def test_process_looks_for_unused_cycles_only_now_and_then(monkeypatch):
+    frozen, thresholds = [], []
+    monkeypatch.setattr(gunicorn.gc, "freeze", lambda: frozen.append(True))
+    monkeypatch.setattr(gunicorn.gc, "set_threshold", lambda *given: thresholds.append(given))
+    monkeypatch.setattr(gunicorn.signal, "signal", lambda *given: None)
+
+    gunicorn.post_worker_init(None)
+
+    assert (frozen, thresholds) == ([True], [(10_000,)])
