@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
@@ -14,8 +14,8 @@ from enrollments.models import Participation, Receipt
 from enrollments.operations import LeftTogether, unenroll, unenroll_together
 from enrollments.operations.closing import never
 from enrollments.operations.leaving import PROGRAMME_OVER, not_enrolled
-from enrollments.pace import in_chunks
 from enrollments.receipts import forfeited_period
+from enrollments.side_by_side import worked_off
 from targets.clock import run_at_now
 from targets.errors import CycleNotFound, DomainError, NotEnrolled, StaleInstant, TargetGroupNotFound, TargetNotFound
 from targets.models import Brand, Customer, Target
@@ -35,8 +35,7 @@ DONE = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Left:
+class Left(NamedTuple):
     """What became of one customer. `forfeited` names the period whose reward he lost, `message` says why not.
 
     `left_at` is when he left, if he had left already. `facts`: what his leave means (`Foreseen`). `receipt` is there
@@ -90,17 +89,18 @@ def leave_each(
     customer_ids: Sequence[int],
     *,
     foreseen: Mapping[int, Foreseen | None] | None = None,
+    chunks: int = 1,
     is_to_stop: Callable[[], bool] = never,
 ) -> Iterator[Left]:
     """Unenrol each customer and yield what became of him, in the order given.
 
-    What is not consumed is not done; what was yielded is committed. With `dry_run` nothing is written. With `foreseen`
-    each is unenrolled as by `leave_as_foreseen`. `is_to_stop` is asked between chunks.
+    What was yielded is committed. What is not consumed is not done, except that of several `chunks` at a time some are
+    under way. `is_to_stop` is asked before each. With `dry_run` nothing is written. With `foreseen` each is unenrolled
+    as by `leave_as_foreseen`.
     """
     repeated = repeated_positions(customer_ids)
-    for chunk in in_chunks(enumerate(customer_ids), batch.customers_at_once, is_paced=batch.is_paced):
-        if is_to_stop():
-            return
+
+    def leave_those(chunk: list[tuple[int, int]]) -> Iterator[Left]:
         first = [number for position, number in chunk if position not in repeated and is_possible(number)]
         lefts = leave_chunk(batch, first, foreseen)
         for position, number in chunk:
@@ -110,6 +110,15 @@ def leave_each(
                 yield (
                     next(lefts) if is_possible(number) else Left(number, LeaveOutcome.UNKNOWN_CUSTOMER, message=UNKNOWN)
                 )
+
+    return worked_off(
+        enumerate(customer_ids),
+        leave_those,
+        at_once=batch.customers_at_once,
+        is_paced=batch.is_paced,
+        chunks=chunks,
+        is_to_stop=is_to_stop,
+    )
 
 
 def leave_chunk(

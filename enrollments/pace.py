@@ -12,19 +12,29 @@ LEAST = 500  # a chunk has its own cost, whatever its size
 Item = TypeVar("Item")
 
 
+class Pace:
+    """The `size` of the next chunk: `at_once`; or, if paced, at most so many, and as many as should take `AIM` seconds.
+
+    A paced chunk is at most twice as large as the last one that is known to have been done, and not less than half.
+    """
+
+    def __init__(self, at_once: int, *, is_paced: bool) -> None:
+        self.at_once = at_once
+        self.is_paced = is_paced
+        self.size = min(FIRST, at_once) if is_paced else at_once
+
+    def took(self, size: int, seconds: float) -> None:
+        if self.is_paced:
+            fitting = round(size * AIM / max(seconds, 0.001))
+            self.size = min(max(fitting, size // 2, LEAST), 2 * size, self.at_once)
+
+
 def in_chunks(
     items: Iterable[Item], at_once: int, *, is_paced: bool, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[list[Item]]:
-    """The items, `at_once` in a chunk; or, if paced, at most so many, and as many as should take `AIM` seconds.
-
-    What a chunk takes is the time until the next one is asked for. A chunk is at most twice as large as the last one,
-    and not less than half.
-    """
-    rest = iter(items)
-    size = min(FIRST, at_once) if is_paced else at_once
-    while chunk := list(islice(rest, size)):
+    """The items in chunks as large as `Pace` says. What a chunk takes is the time until the next one is asked for."""
+    rest, pace = iter(items), Pace(at_once, is_paced=is_paced)
+    while chunk := list(islice(rest, size := pace.size)):
         begun_at = clock()
         yield chunk
-        if is_paced:
-            fitting = round(size * AIM / max(clock() - begun_at, 0.001))
-            size = min(max(fitting, size // 2, LEAST), 2 * size, at_once)
+        pace.took(size, clock() - begun_at)

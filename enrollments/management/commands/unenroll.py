@@ -22,6 +22,7 @@ from enrollments.management.leaving_plan import Head, PlanWriter, UnusablePlan, 
 from enrollments.management.leaving_report import REPORTS, LeavingReport
 from enrollments.management.outcome_report import end_as, with_progress
 from enrollments.models import Receipt
+from enrollments.pace import FIRST
 from enrollments.planned import carry_out
 from targets.clock import brand_now
 from targets.errors import DomainError
@@ -33,6 +34,7 @@ ID = re.compile(r"[0-9]{1,19}")
 BYTE_ORDER_MARK = "\ufeff"  # spreadsheets write one at the beginning of a file
 
 UNUSABLE = 2  # exit code: nothing was tried
+CONNECTIONS, MOST_CONNECTIONS = 2, 8
 SAID_BY_PLAN = ("target_group", "target", "reason", "effective", "include_inactive", "dry_run", "plan")
 
 
@@ -60,6 +62,15 @@ class Command(BaseCommand):
         looking = parser.add_mutually_exclusive_group()
         looking.add_argument("--dry-run", action="store_true", help="say what would happen, write nothing")
         looking.add_argument("--plan", metavar="PLAN", help="a dry run that writes a plan into a new file, for --apply")
+        parser.add_argument(
+            "--connections",
+            type=int,
+            choices=range(1, MOST_CONNECTIONS + 1),
+            default=CONNECTIONS,
+            metavar="N",
+            help="of how many thousands, N chunks at a time; with 1 others notice least of it "
+            f"(default: {CONNECTIONS}, at most {MOST_CONNECTIONS})",
+        )
         parser.add_argument("--format", choices=["table", "json", "csv"], default="table", help="of the report")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -74,6 +85,7 @@ class Command(BaseCommand):
         advice = "Add --include-inactive to unenrol from it."
         target = find_target_of_any(*names, even_if_inactive=options["include_inactive"], advice=advice)
         customer_ids = read_customer_ids(options)
+        count = len(customer_ids)
         is_dry_run = options["dry_run"] or options["plan"] is not None
         batch = Batch(
             brand=target.brand,
@@ -91,16 +103,16 @@ class Command(BaseCommand):
             self.plan(batch, customer_ids, options)
         else:
             with Stop() as stop:
-                lefts = leave_each(batch, customer_ids, is_to_stop=lambda: stop.is_asked)
-                report = report_on(batch, lefts, len(customer_ids), options, self.stdout)
-            end_as(report, len(customer_ids), "who has left stays left")
+                lefts = leave_each(batch, customer_ids, **how(stop, count, options))
+                report = report_on(batch, lefts, count, options, self.stdout)
+            end_as(report, count, "who has left stays left")
 
     def plan(self, batch: Batch, customer_ids: Sequence[int], options: dict[str, Any]) -> None:
         """A dry run, written down."""
         path, count = Path(options["plan"]), len(customer_ids)
         try:
             with PlanWriter(path, batch, brand_now(batch.brand), count) as plan, Stop() as stop:
-                lefts = leave_each(batch, customer_ids, is_to_stop=lambda: stop.is_asked)
+                lefts = leave_each(batch, customer_ids, **how(stop, count, options))
                 report = report_on(batch, plan.written(lefts), count, options, self.stdout)
                 if report.count == count:
                     plan.end()
@@ -118,11 +130,16 @@ class Command(BaseCommand):
         try:
             with opened_plan(Path(options["apply"])) as plan, Stop() as stop:
                 batch = batch_of(plan.head, by=options["by"] or default_by())
-                lefts = carry_out(batch, plan.rows, is_to_stop=lambda: stop.is_asked)
+                lefts = carry_out(batch, plan.rows, **how(stop, plan.head.count, options))
                 report = report_on(batch, lefts, plan.head.count, options, self.stdout)
         except UnusablePlan as problem:
             raise CommandError(f"Nothing was done: {problem}.", returncode=UNUSABLE) from None
         end_as(report, plan.head.count, "who has left stays left, and is told again")
+
+
+def how(stop: Stop, count: int, options: dict[str, Any]) -> dict[str, Any]:
+    """So many are unenrolled: with the connections asked for, unless they are few."""
+    return {"chunks": options["connections"] if count > FIRST else 1, "is_to_stop": lambda: stop.is_asked}
 
 
 def report_on(
@@ -205,20 +222,30 @@ def read_customer_ids(options: dict[str, Any]) -> Sequence[int]:
 def ids_in(file: TextIO, name: str) -> Sequence[int]:
     """First columns; a first line without a digit is a heading, empty lines are passed over. Eight bytes for each."""
     ids = array("q")
-    for number, row in enumerate(csv.reader(file), 1):
-        text = row[0].removeprefix(BYTE_ORDER_MARK).strip() if row else ""
-        is_heading = number == 1 and not any(character.isdigit() for character in text)
-        if text and not is_heading:
-            ids.append(customer_id(text, f"{name}, line {number}"))
+    for line, row in enumerate(csv.reader(file), 1):
+        text = row[0] if row else ""
+        number = possible_id(text)  # as it is in nearly all lines
+        if number is None:
+            text = text.removeprefix(BYTE_ORDER_MARK).strip()
+            is_heading = line == 1 and not any(character.isdigit() for character in text)
+            if not text or is_heading:
+                continue
+            number = customer_id(text, f"{name}, line {line}")
+        ids.append(number)
     if not ids:
         raise CommandError(f"{name}: no customer ids found.", returncode=UNUSABLE)
     return ids
 
 
 def customer_id(text: str, where: str) -> int:
-    if not (ID.fullmatch(text) and 0 < int(text) <= LARGEST_ID):
+    number = possible_id(text)
+    if number is None:
         raise CommandError(
             f"{where}: {text[:40]!r} is no customer id, an integer from 1 to {LARGEST_ID}. Nothing was done.",
             returncode=UNUSABLE,
         )
-    return int(text)
+    return number
+
+
+def possible_id(text: str) -> int | None:
+    return number if ID.fullmatch(text) and 0 < (number := int(text)) <= LARGEST_ID else None

@@ -1,0 +1,89 @@
+"""Work on many items, chunk after chunk; or on several chunks side by side, each by a connection of its own."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from threading import Barrier
+from typing import Generic, NamedTuple, TypeVar
+
+from django.db import connections
+
+from enrollments.pace import Pace, in_chunks
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Done(NamedTuple, Generic[Result]):
+    """A chunk that was worked on for so many seconds."""
+
+    results: list[Result]
+    seconds: float
+
+
+def worked_off(
+    items: Iterable[Item],
+    work: Callable[[list[Item]], Iterator[Result]],
+    *,
+    at_once: int,
+    is_paced: bool,
+    chunks: int,
+    is_to_stop: Callable[[], bool],
+) -> Iterator[Result]:
+    """What `work` answers of the items, in their order: it is given chunks as large as `pace.Pace` says.
+
+    With `chunks` of 1, what is not consumed is not worked on. Else so many chunks are worked on at a time, ahead of
+    what is consumed, and are ended when nobody consumes any more. `is_to_stop` is asked before each chunk. What is
+    raised of a chunk is raised in its place; of those begun after it nothing is said then.
+    """
+    if chunks == 1:
+        for chunk in in_chunks(items, at_once, is_paced=is_paced):
+            if is_to_stop():
+                return
+            yield from work(chunk)
+        return
+
+    rest, pace = iter(items), Pace(at_once, is_paced=is_paced)
+    under_way: deque[tuple[int, Future[Done[Result]]]] = deque()
+
+    with threads(chunks) as pool:
+
+        def begin_more() -> None:
+            while len(under_way) < chunks and not is_to_stop() and (chunk := list(islice(rest, pace.size))):
+                under_way.append((len(chunk), pool.submit(timed, work, chunk)))
+
+        begin_more()
+        while under_way:
+            size, first = under_way.popleft()
+            results, seconds = first.result()
+            pace.took(size, seconds)
+            begin_more()  # so that they are worked on while these are consumed
+            yield from results
+
+
+def timed(work: Callable[[list[Item]], Iterator[Result]], chunk: list[Item]) -> Done[Result]:
+    begun_at = time.monotonic()
+    results = list(work(chunk))
+    return Done(results, time.monotonic() - begun_at)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[Executor]:
+    """So many, whose connections are closed at the end."""
+    all_are_here = Barrier(count)  # so that each of them closes its own
+
+    def close() -> None:
+        try:
+            connections.close_all()
+        finally:
+            all_are_here.wait()
+
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            yield pool
+        finally:
+            for _ in range(count):
+                pool.submit(close)

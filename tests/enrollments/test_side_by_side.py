@@ -1,0 +1,146 @@
+"""Chunks that are worked on at the same time: the answers of one after the other, and connections that are closed."""
+
+import threading
+import time
+
+import pytest
+from django.db import connection, connections
+
+from enrollments.operations.closing import never
+from enrollments.side_by_side import worked_off
+from tests.concurrency.workers import TOO_LONG
+
+ITEMS = range(2_345)
+
+
+def working(work, *, chunks, items=ITEMS, at_once=100, is_to_stop=never):
+    return worked_off(items, work, at_once=at_once, is_paced=False, chunks=chunks, is_to_stop=is_to_stop)
+
+
+def doubled(chunk):
+    return (2 * item for item in chunk)
+
+
+@pytest.mark.parametrize("chunks", [1, 2, 5])
+def test_each_is_answered_once_and_in_order(chunks):
+    def slow_at_first(chunk):
+        time.sleep(0.02 / (chunk[0] + 1))
+        return doubled(chunk)
+
+    assert list(working(slow_at_first, chunks=chunks)) == [2 * item for item in ITEMS]
+
+
+@pytest.mark.parametrize("chunks", [1, 2])
+def test_of_nothing_nothing_is_answered(chunks):
+    assert list(working(doubled, chunks=chunks, items=[])) == []
+
+
+def test_so_many_are_worked_on_at_the_same_time_and_no_more():
+    together, most = threading.Barrier(3), []
+    under_way = []
+
+    def work(chunk):
+        under_way.append(chunk)
+        together.wait(TOO_LONG)
+        most.append(len(under_way))
+        together.wait(TOO_LONG)
+        under_way.remove(chunk)
+        together.wait(TOO_LONG)
+        return doubled(chunk)
+
+    answers = list(working(work, chunks=3, items=range(600)))
+
+    assert answers == [2 * item for item in range(600)]
+    assert most == [3] * 6
+
+
+def test_one_at_a_time_works_on_nothing_that_is_not_consumed():
+    begun = []
+
+    def work(chunk):
+        for item in chunk:
+            begun.append(item)
+            yield item
+
+    answers = working(work, chunks=1)
+
+    assert [next(answers) for _ in range(150)] == list(range(150))
+    assert begun == list(range(150))
+
+
+def test_what_is_under_way_when_nobody_consumes_any_more_is_ended_and_no_more_is_begun():
+    begun, ended = [], []
+
+    def work(chunk):
+        begun.append(chunk[0])
+        time.sleep(0.05)
+        ended.append(chunk[0])
+        return doubled(chunk)
+
+    answers = working(work, chunks=2)
+    next(answers)
+    answers.close()
+
+    assert sorted(begun) == sorted(ended) == [0, 100, 200]
+
+
+@pytest.mark.parametrize("chunks", [1, 2])
+def test_stop_lets_what_is_under_way_be_answered(chunks):
+    begun = []
+
+    def work(chunk):
+        begun.append(chunk[0])
+        return doubled(chunk)
+
+    answers = list(working(work, chunks=chunks, is_to_stop=lambda: len(begun) >= 4))
+
+    assert 4 <= len(begun) <= 5
+    assert answers == [2 * item for item in range(100 * len(begun))]
+
+
+@pytest.mark.parametrize("chunks", [1, 3])
+def test_what_is_raised_of_a_chunk_comes_after_the_answers_of_those_before(chunks):
+    def work(chunk):
+        if chunk[0] == 200:
+            raise ValueError("the third")
+        return doubled(chunk)
+
+    answers, given = working(work, chunks=chunks), []
+    with pytest.raises(ValueError, match="the third"):
+        given.extend(answers)
+
+    assert given == [2 * item for item in range(200)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_has_a_connection_of_its_own_which_is_closed_at_the_end():
+    together = threading.Barrier(2)
+    wrappers = {}
+
+    def work(chunk):
+        together.wait(TOO_LONG)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            wrappers[cursor.fetchone()[0]] = connections["default"]
+        return doubled(chunk)
+
+    list(working(work, chunks=2, items=range(400)))
+
+    assert len(wrappers) == 2
+    assert connections["default"] not in wrappers.values()
+    assert [wrapper.connection for wrapper in wrappers.values()] == [None, None]
+
+
+def test_chunks_follow_the_pace_of_those_that_are_done():
+    sizes = []
+
+    def work(chunk):
+        sizes.append(len(chunk))
+        time.sleep(0.0001)
+        return doubled(chunk)
+
+    answers = list(worked_off(range(50_000), work, at_once=8_000, is_paced=True, chunks=2, is_to_stop=never))
+
+    assert len(answers) == 50_000
+    assert sizes[:2] == [1_000, 1_000]
+    assert sorted(set(sizes[:-1])) == [1_000, 2_000, 4_000, 8_000]
