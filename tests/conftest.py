@@ -11,6 +11,7 @@ import pytest
 import simplejson
 from django.conf import settings
 from django.core.management import call_command
+from django.core.management.commands import flush
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from pytest_django import DjangoDbBlocker
@@ -23,7 +24,7 @@ from config.guessing import Guesses
 from config.passwords import RememberedCredentials
 from config.recent_callers import recent_callers
 from targets.models import Brand
-from tests.database import commit_without_waiting, emptying
+from tests.database import commit_without_waiting, emptying, made_again, remember_what_migrating_made
 from tests.factories import SECRET, START, ApiUserFactory, BrandFactory
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -61,8 +62,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     with django_db_blocker.unblock():
         commit_without_waiting()
+        remember_what_migrating_made()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", emptying)
+        patch.setattr(flush, "emit_post_migrate_signal", made_again)
         yield
 
 
@@ -71,7 +74,7 @@ def module_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iter
     """For what the tests of a module begin with: made once and committed; each test takes back what it does to it."""
     with django_db_blocker.unblock():
         yield
-        call_command("flush", verbosity=0, interactive=False)
+        call_command("flush", verbosity=0, interactive=False, reset_sequences=False)
 
 
 @pytest.fixture(autouse=True)
