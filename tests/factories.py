@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import factory
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db.models import Max
 from factory.django import DjangoModelFactory
 
@@ -12,7 +13,7 @@ from enrollments.models import Participation, Run
 from enrollments.operations import set_group_active
 from rewards.enums import RewardKind
 from rewards.models import Reward
-from targets.access import Role, access_group
+from targets.access import Role
 from targets.credentials import digest, password_to_send
 from targets.enums import Allocation, EvaluationType, FrequencyType, Kpi, SecretForm, TrackingType
 from targets.models import ApiUser, Brand, Customer, Cycle, StreakLevel, Target, TargetGroup, TargetValue
@@ -50,7 +51,7 @@ class ApiUserFactory(DjangoModelFactory):
     @factory.post_generation
     def with_default_access(self, create: bool, extracted: bool | None, **kwargs: object) -> None:
         if create and extracted is not False:
-            self.user.groups.add(access_group(Role.DEFAULT_ACCESS))
+            self.user.groups.add(Group.objects.get(name=Role.DEFAULT_ACCESS))
 
 
 class CustomerFactory(DjangoModelFactory):
