@@ -20,7 +20,8 @@ Counts = tuple[int, int, int, int]
 def check_figures(target: Target, at: datetime) -> None:
     """Members, achieved, granted, owed, forfeited; and how often each level was given."""
     found = figures(target, at)
-    participations = list(Participation.objects.filter(target=target))
+    participations = list(Participation.objects.filter(target=target).prefetch_related("stays", "progress"))
+    paid = set(Grant.objects.filter(target=target, level=None).values_list("customer", "cycle_number"))
     # As the page of each customer says.
     forfeited = Counter(
         line.cycle.number
@@ -30,7 +31,7 @@ def check_figures(target: Target, at: datetime) -> None:
     )
     agree(
         [(each.members, each.achieved, each.granted, each.owed, each.forfeited) for each in found.cycles],
-        [(*counted(participations, value, at), forfeited[value.cycle.number]) for value in values_of(target)],
+        [(*counted(participations, paid, value, at), forfeited[value.cycle.number]) for value in values_of(target)],
     )
     agree(
         [each.granted for each in found.levels],
@@ -43,18 +44,23 @@ def values_of(target: Target) -> list[TargetValue]:
     return list(values.order_by("cycle__number"))
 
 
-def counted(participations: Sequence[Participation], value: TargetValue, at: datetime) -> Counts:
+def counted(
+    participations: Sequence[Participation], paid: set[tuple[int, int]], value: TargetValue, at: datetime
+) -> Counts:
+    """`paid`: (customer, number of the cycle) of each grant for a cycle."""
     members = achieved = granted = owed = 0
     for each in participations:
         number = value.cycle.number
         stay = next((stay for stay in each.stays.all() if stay.covers(number)), None)
-        grants = Grant.objects.filter(customer=each.customer_id, target=each.target_id, level=None)
-        is_granted = grants.filter(cycle_number=number).exists()
+        is_granted = (each.customer_id, number) in paid
         granted += is_granted
         if stay is None:
             continue
         members += 1
-        progress = Progress.objects.filter(participation=each, run_number=stay.run_number, cycle_number=number).first()
+        run = stay.run_number
+        progress = next(
+            (one for one in each.progress.all() if (one.run_number, one.cycle_number) == (run, number)), None
+        )
         if progress is None or not has_achieved(progress, value):
             continue
         achieved += 1
