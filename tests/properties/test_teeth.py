@@ -243,6 +243,13 @@ WRONG_ONCE_IN_A_WHILE = [
     say_something_else_of_what_is_archived,
 ]
 WRONG_FOR_OWN_CALENDARS = [pay_whoever_reached_the_value, begin_own_calendars_early]
+# Seeds that have noticed it where the first has not: played first, so that nothing is played before in vain.
+NOTICED_BY = {
+    (never_break_a_chain, Histories): 2,
+    (open_a_stay_whose_leave_was_scheduled, Histories): 4,
+    (pay_whoever_reached_the_value, Histories): 2,
+    (begin_own_calendars_early, PersonalHistories): 6,
+}
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -279,10 +286,11 @@ def test_state_machine_catches_every_wrong_own_calendar(database):
 
 def is_noticed(make_wrong: Callable[[pytest.MonkeyPatch], None], histories: type[Histories] = Histories) -> bool:
     """By a comparison, or by a constraint of the database."""
+    likely = NOTICED_BY.get((make_wrong, histories), 0)
     with pytest.MonkeyPatch.context() as patch:
         make_wrong(patch)
         try:
-            for seed_number in range(SEEDS):
+            for seed_number in sorted(range(SEEDS), key=lambda each: each != likely):
                 play(seed_number, histories, phases=(Phase.generate,))
         except (AssertionError, IntegrityError, CyclesNotClosed):
             return True
