@@ -89,14 +89,14 @@ def leave_each(
     customer_ids: Sequence[int],
     *,
     foreseen: Mapping[int, Foreseen | None] | None = None,
-    chunks: int = 1,
+    chunks: int = 0,
     is_to_stop: Callable[[], bool] = never,
 ) -> Iterator[Left]:
     """Unenrol each customer and yield what became of him, in the order given.
 
-    What was yielded is committed. What is not consumed is not done, except that of several `chunks` at a time some are
-    under way. `is_to_stop` is asked before each. With `dry_run` nothing is written. With `foreseen` each is unenrolled
-    as by `leave_as_foreseen`.
+    What was yielded is committed. What is not consumed is not done, except by the threads that carry out `chunks` at a
+    time. `is_to_stop` is asked before each. With `dry_run` nothing is written. With `foreseen` each is unenrolled as by
+    `leave_as_foreseen`.
     """
     repeated = repeated_positions(customer_ids)
 

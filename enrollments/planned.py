@@ -26,7 +26,7 @@ class Planned(NamedTuple):
 
 
 def carry_out(
-    batch: Batch, plan: Iterable[Planned], *, chunks: int = 1, is_to_stop: Callable[[], bool] = never
+    batch: Batch, plan: Iterable[Planned], *, chunks: int = 0, is_to_stop: Callable[[], bool] = never
 ) -> Iterator[Left]:
     """Unenrol each customer if that means what the plan says, and yield what became of him, in the order of the plan.
 

@@ -1,4 +1,4 @@
-"""Work on many items, chunk after chunk; or on several chunks side by side, each by a connection of its own."""
+"""Work on many items, chunk after chunk: here, or in threads, each with a connection of its own."""
 
 import time
 from collections import deque
@@ -35,11 +35,11 @@ def worked_off(
 ) -> Iterator[Result]:
     """What `work` answers of the items, in their order: it is given chunks as large as `pace.Pace` says.
 
-    With `chunks` of 1, what is not consumed is not worked on. Else so many chunks are worked on at a time, ahead of
-    what is consumed, and are ended when nobody consumes any more. `is_to_stop` is asked before each chunk. What is
-    raised of a chunk is raised in its place; of those begun after it nothing is said then.
+    With `chunks` of 0 it is done in this thread, and what is not consumed is not worked on. Else so many chunks are
+    worked on at a time, ahead of what is consumed, and are ended when nobody consumes any more. `is_to_stop` is asked
+    before each chunk. What is raised of a chunk is raised in its place; of those begun after it nothing is said then.
     """
-    if chunks == 1:
+    if chunks == 0:
         for chunk in in_chunks(items, at_once, is_paced=is_paced):
             if is_to_stop():
                 return

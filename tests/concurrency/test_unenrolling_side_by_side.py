@@ -46,13 +46,18 @@ def told(report: str) -> list[tuple[str, str]]:
     return [(row["customerId"], row["outcome"]) for row in csv.DictReader(StringIO(report))]
 
 
-def test_several_chunks_at_a_time_leave_and_tell_what_one_after_the_other_does(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [1, 3])
+def test_threads_leave_and_tell_what_is_left_and_told_without(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one, other = programme(), programme()
     ids = tmp_path / "ids.csv"
     ids.write_text("".join(f"{number}\n" for number in ASKED))
 
-    alone = run(one, f"--file={ids}", "--format=csv", "--connections=1")
-    together = run(other, f"--file={ids}", "--format=csv", "--connections=3")
+    monkeypatch.setattr(command, "FIRST", len(ASKED))
+    alone = run(one, f"--file={ids}", "--format=csv")
+    monkeypatch.setattr(command, "FIRST", 5)
+    together = run(other, f"--file={ids}", "--format=csv", f"--connections={count}")
 
     assert alone[0] == together[0] == 1
     assert told(together[1]) == told(alone[1])

@@ -21,7 +21,7 @@ def doubled(chunk):
     return (2 * item for item in chunk)
 
 
-@pytest.mark.parametrize("chunks", [1, 2, 5])
+@pytest.mark.parametrize("chunks", [0, 1, 2, 5])
 def test_each_is_answered_once_and_in_order(chunks):
     def slow_at_first(chunk):
         time.sleep(0.02 / (chunk[0] + 1))
@@ -30,7 +30,7 @@ def test_each_is_answered_once_and_in_order(chunks):
     assert list(working(slow_at_first, chunks=chunks)) == [2 * item for item in ITEMS]
 
 
-@pytest.mark.parametrize("chunks", [1, 2])
+@pytest.mark.parametrize("chunks", [0, 1, 2])
 def test_of_nothing_nothing_is_answered(chunks):
     assert list(working(doubled, chunks=chunks, items=[])) == []
 
@@ -54,7 +54,7 @@ def test_so_many_are_worked_on_at_the_same_time_and_no_more():
     assert most == [3] * 6
 
 
-def test_one_at_a_time_works_on_nothing_that_is_not_consumed():
+def test_without_threads_nothing_is_worked_on_that_is_not_consumed():
     begun = []
 
     def work(chunk):
@@ -62,13 +62,14 @@ def test_one_at_a_time_works_on_nothing_that_is_not_consumed():
             begun.append(item)
             yield item
 
-    answers = working(work, chunks=1)
+    answers = working(work, chunks=0)
 
     assert [next(answers) for _ in range(150)] == list(range(150))
     assert begun == list(range(150))
 
 
-def test_what_is_under_way_when_nobody_consumes_any_more_is_ended_and_no_more_is_begun():
+@pytest.mark.parametrize(("chunks", "expected"), [(1, [0, 100]), (2, [0, 100, 200])])
+def test_what_is_under_way_when_nobody_consumes_any_more_is_ended_and_no_more_is_begun(chunks, expected):
     begun, ended = [], []
 
     def work(chunk):
@@ -77,14 +78,14 @@ def test_what_is_under_way_when_nobody_consumes_any_more_is_ended_and_no_more_is
         ended.append(chunk[0])
         return doubled(chunk)
 
-    answers = working(work, chunks=2)
+    answers = working(work, chunks=chunks)
     next(answers)
     answers.close()
 
-    assert sorted(begun) == sorted(ended) == [0, 100, 200]
+    assert sorted(begun) == sorted(ended) == expected
 
 
-@pytest.mark.parametrize("chunks", [1, 2])
+@pytest.mark.parametrize("chunks", [0, 1, 2])
 def test_stop_lets_what_is_under_way_be_answered(chunks):
     begun = []
 
@@ -98,7 +99,7 @@ def test_stop_lets_what_is_under_way_be_answered(chunks):
     assert answers == [2 * item for item in range(100 * len(begun))]
 
 
-@pytest.mark.parametrize("chunks", [1, 3])
+@pytest.mark.parametrize("chunks", [0, 1, 3])
 def test_what_is_raised_of_a_chunk_comes_after_the_answers_of_those_before(chunks):
     def work(chunk):
         if chunk[0] == 200:

@@ -138,8 +138,8 @@ class Command(BaseCommand):
 
 
 def how(stop: Stop, count: int, options: dict[str, Any]) -> dict[str, Any]:
-    """So many are unenrolled: with the connections asked for, unless they are few."""
-    return {"chunks": options["connections"] if count > FIRST else 1, "is_to_stop": lambda: stop.is_asked}
+    """So many are unenrolled: by the connections asked for, while the report is written; a few by this one."""
+    return {"chunks": options["connections"] if count > FIRST else 0, "is_to_stop": lambda: stop.is_asked}
 
 
 def report_on(
