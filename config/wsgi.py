@@ -5,8 +5,10 @@ from functools import lru_cache
 
 import django
 from django.conf import settings
+from django.core.cache import close_caches
+from django.core.handlers.base import reset_urlconf
 from django.core.handlers.wsgi import WSGIHandler
-from django.core.signals import request_started
+from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, reset_queries
 from django.http import HttpRequest
 from django.urls import ResolverMatch, URLResolver, get_resolver
@@ -36,5 +38,7 @@ django.setup(set_prefix=False)
 request_started.disconnect(close_old_connections)
 if not settings.DEBUG:
     request_started.disconnect(reset_queries)  # of which none are kept
+request_finished.disconnect(reset_urlconf)  # set anew at the begin of each request
+request_finished.disconnect(close_caches)  # Django's own, in memory: there is nothing to close
 
 application = Handler()

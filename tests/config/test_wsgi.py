@@ -4,7 +4,9 @@ import io
 
 import pytest
 from django.conf import settings
-from django.core.signals import request_started
+from django.core.cache import close_caches
+from django.core.handlers.base import reset_urlconf
+from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connection, reset_queries
 from django.test import RequestFactory, override_settings
 from django.urls import path, resolve
@@ -29,6 +31,8 @@ def outside_of_transactions(transactional_db):
     connection.close()
     request_started.connect(close_old_connections)
     request_started.connect(reset_queries)
+    request_finished.connect(close_caches)
+    request_finished.connect(reset_urlconf)
 
 
 def answer(path):
@@ -108,6 +112,10 @@ def test_other_url_configurations_are_not_mixed_up():
         replaced = resolved("/docs")
 
     assert [own.view_name, replaced.view_name, resolved("/docs").view_name] == ["elsewhere", "elsewhere", "docs"]
+
+
+def test_nothing_needs_to_be_closed_of_the_caches():
+    assert settings.CACHES == {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
 
 def test_connection_that_ended_between_two_requests_is_replaced(outside_of_transactions):
