@@ -68,8 +68,8 @@ class Command(BaseCommand):
             choices=range(1, MOST_CONNECTIONS + 1),
             default=CONNECTIONS,
             metavar="N",
-            help="of how many thousands, N chunks at a time; with 1 others notice least of it "
-            f"(default: {CONNECTIONS}, at most {MOST_CONNECTIONS})",
+            help=f"of more than {FIRST:,} customers, carry out N chunks at a time, each by a connection of its own; "
+            f"calls of others notice 1 least (default: {CONNECTIONS}, at most {MOST_CONNECTIONS})",
         )
         parser.add_argument("--format", choices=["table", "json", "csv"], default="table", help="of the report")
 
