@@ -9,7 +9,7 @@ from django.core.cache import close_caches
 from django.core.handlers.base import reset_urlconf
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections, reset_queries
+from django.db import reset_queries
 from django.http import HttpRequest
 from django.urls import ResolverMatch, URLResolver, get_resolver
 
@@ -34,8 +34,8 @@ def find(resolver: URLResolver, path: str) -> ResolverMatch:
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
 
-# Done at the end of each request too; and the first statement finds out whether a kept connection still serves.
-request_started.disconnect(close_old_connections)
+# What each request begins and ends with, and need not. Connections are looked after at both: only the begin sees how
+# old one has become since the last request.
 if not settings.DEBUG:
     request_started.disconnect(reset_queries)  # of which none are kept
 request_finished.disconnect(reset_urlconf)  # set anew at the begin of each request

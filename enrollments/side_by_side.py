@@ -4,24 +4,27 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 from typing import Generic, NamedTuple, TypeVar
 
 from django.db import connections
 
 from enrollments.pace import Pace, in_chunks
 
+PATIENCE = 10.0  # seconds that a thread waits at the end for the others
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class Done(NamedTuple, Generic[Result]):
-    """A chunk that was worked on for so many seconds."""
+    """A chunk that was worked on for so many seconds, until it was done or `error` was raised."""
 
     results: list[Result]
     seconds: float
+    error: Exception | None
 
 
 def worked_off(
@@ -37,7 +40,8 @@ def worked_off(
 
     With `chunks` of 0 it is done in this thread, and what is not consumed is not worked on. Else so many chunks are
     worked on at a time, ahead of what is consumed, and are ended when nobody consumes any more. `is_to_stop` is asked
-    before each chunk. What is raised of a chunk is raised in its place; of those begun after it nothing is said then.
+    before each chunk. What is raised of a chunk ends it all: it is raised after what was answered of that chunk before,
+    and, with threads, of those that were under way beside it.
     """
     if chunks == 0:
         for chunk in in_chunks(items, at_once, is_paced=is_paced):
@@ -49,6 +53,8 @@ def worked_off(
     rest, pace = iter(items), Pace(at_once, is_paced=is_paced)
     under_way: deque[tuple[int, Future[Done[Result]]]] = deque()
 
+    error: Exception | None = None
+
     with threads(chunks) as pool:
 
         def begin_more() -> None:
@@ -58,16 +64,25 @@ def worked_off(
         begin_more()
         while under_way:
             size, first = under_way.popleft()
-            results, seconds = first.result()
-            pace.took(size, seconds)
-            begin_more()  # so that they are worked on while these are consumed
-            yield from results
+            done = first.result()
+            pace.took(size, done.seconds)
+            error = error or done.error
+            if error is None:
+                begin_more()  # so that they are worked on while these are consumed
+            yield from done.results
+    if error is not None:
+        raise error
 
 
 def timed(work: Callable[[list[Item]], Iterator[Result]], chunk: list[Item]) -> Done[Result]:
+    results: list[Result] = []
+    error: Exception | None = None
     begun_at = time.monotonic()
-    results = list(work(chunk))
-    return Done(results, time.monotonic() - begun_at)
+    try:
+        results.extend(work(chunk))
+    except Exception as raised:  # raised again when what came before it has been told
+        error = raised
+    return Done(results, time.monotonic() - begun_at, error)
 
 
 @contextmanager
@@ -79,7 +94,8 @@ def threads(count: int) -> Iterator[Executor]:
         try:
             connections.close_all()
         finally:
-            all_are_here.wait()
+            with suppress(BrokenBarrierError):  # where a thread could not be had
+                all_are_here.wait(PATIENCE)
 
     with ThreadPoolExecutor(count) as pool:
         try:

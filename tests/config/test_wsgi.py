@@ -1,4 +1,4 @@
-"""The handler that the web server runs: it remembers paths, and looks after connections at the end of each request."""
+"""The handler that the web server runs: it remembers paths, and leaves connections in order."""
 
 import io
 
@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.cache import close_caches
 from django.core.handlers.base import reset_urlconf
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections, connection, reset_queries
+from django.db import connection, reset_queries
 from django.test import RequestFactory, override_settings
 from django.urls import path, resolve
 
@@ -29,7 +29,6 @@ def outside_of_transactions(transactional_db):
     """The handler ends what a request has used; so does a test of it."""
     yield
     connection.close()
-    request_started.connect(close_old_connections)
     request_started.connect(reset_queries)
     request_finished.connect(close_caches)
     request_finished.connect(reset_urlconf)
@@ -120,7 +119,6 @@ def test_nothing_needs_to_be_closed_of_the_caches():
 
 def test_connection_that_ended_between_two_requests_is_replaced(outside_of_transactions):
     connection.close()
-    request_started.disconnect(close_old_connections)
     assert answer("/readyz") == ("200 OK", b'{"status": "ok"}')
     kept = connection.connection
     assert kept is not None
@@ -129,3 +127,15 @@ def test_connection_that_ended_between_two_requests_is_replaced(outside_of_trans
 
     assert answer("/readyz") == ("200 OK", b'{"status": "ok"}')
     assert connection.connection is not kept
+
+
+def test_connection_that_has_become_too_old_since_the_last_request_is_replaced(outside_of_transactions):
+    connection.close()
+    assert answer("/readyz")[0] == "200 OK"
+    kept = connection.connection
+    assert kept is not None
+
+    connection.close_at = 0
+
+    assert answer("/readyz")[0] == "200 OK"
+    assert kept.closed

@@ -6,6 +6,7 @@ import time
 import pytest
 from django.db import connection, connections
 
+from enrollments import side_by_side
 from enrollments.operations.closing import never
 from enrollments.side_by_side import worked_off
 from tests.concurrency.workers import TOO_LONG
@@ -100,17 +101,48 @@ def test_stop_lets_what_is_under_way_be_answered(chunks):
 
 
 @pytest.mark.parametrize("chunks", [0, 1, 3])
-def test_what_is_raised_of_a_chunk_comes_after_the_answers_of_those_before(chunks):
+def test_what_is_raised_amid_a_chunk_comes_after_all_answers_that_there_are(chunks):
+    begun = []
+
     def work(chunk):
-        if chunk[0] == 200:
-            raise ValueError("the third")
-        return doubled(chunk)
+        begun.append(chunk[0])
+        for item in chunk:
+            if item == 250:
+                raise ValueError("amid the third")
+            yield 2 * item
 
     answers, given = working(work, chunks=chunks), []
-    with pytest.raises(ValueError, match="the third"):
+    with pytest.raises(ValueError, match="amid the third"):
         given.extend(answers)
 
-    assert given == [2 * item for item in range(200)]
+    expected = [2 * item for item in range(250)]
+    beside = [2 * item for first in sorted(begun) if first > 200 for item in range(first, first + 100)]
+    assert given == expected + beside
+    assert len(begun) <= 3 + max(chunks - 1, 0)
+
+
+def test_thread_that_cannot_be_had_is_told_and_not_waited_for(monkeypatch):
+    monkeypatch.setattr(side_by_side, "PATIENCE", 0.1)
+    start, started = threading.Thread.start, []
+
+    def start_one(thread):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_one)
+    begun = threading.Event()
+
+    def work(chunk):
+        begun.wait(0.1)
+        return doubled(chunk)
+
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        list(working(work, chunks=2))
+
+    started[0].join(TOO_LONG)
+    assert not started[0].is_alive()
 
 
 @pytest.mark.django_db(transaction=True)
