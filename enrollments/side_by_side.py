@@ -52,9 +52,7 @@ def worked_off(
 
     rest, pace = iter(items), Pace(at_once, is_paced=is_paced)
     under_way: deque[tuple[int, Future[Done[Result]]]] = deque()
-
     error: Exception | None = None
-
     with threads(chunks) as pool:
 
         def begin_more() -> None:

@@ -182,9 +182,9 @@ def _tell(cursor: Any, chunk: _Chunk, running: Cycle | None, customer_ids: Seque
     if chunk.is_resumed:
         cursor.execute(sql.TELL_DONE, {"group": chunk.target.target_group_id})
         for number, outcome, receipt_id, forfeited, is_taken_back in cursor:
-            now = LeaveOutcome.CHANGED if is_taken_back else LeaveOutcome(outcome)
+            now = LeaveOutcome.CHANGED if is_taken_back else OUTCOMES[outcome]
             told[number] = LeftTogether(now, receipt_id, forfeited=forfeited)
     if others := [number for number in customer_ids if number not in told]:
         cursor.execute(sql.TELL_OTHERS, {**chunk.names, "others": others})
-        told |= {number: LeftTogether(LeaveOutcome(outcome)) for number, outcome in cursor}
+        told |= {number: LeftTogether(OUTCOMES[outcome]) for number, outcome in cursor}
     return told

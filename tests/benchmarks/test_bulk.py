@@ -20,6 +20,7 @@ from django.db import connection, transaction
 
 from enrollments.batch import CUSTOMERS_AT_ONCE
 from enrollments.integrity import all_violations
+from enrollments.management.commands.unenroll import CONNECTIONS
 from enrollments.models import Receipt, Stay
 from tests.benchmarks.commanding import Commanded, start_of_command, unenroll, write_ids
 from tests.benchmarks.contenders import PRODUCTION, WORKERS, Credentials
@@ -165,9 +166,10 @@ def table(done: dict[str, list[Commanded]]) -> list[list[str]]:
 def note(sizes: Sequence[int]) -> str:
     return (
         f"{CUSTOMERS:,} customers each, medians of {ROUNDS} rounds in which contenders take turns; of all transactions "
-        f"the longest, and the most memory. The command is a process of its own; {start_of_command():.1f} seconds of "
-        f"its time are its start. Its chunks of the last round: {len(sizes)}, of {statistics.median(sizes):,.0f} "
-        f"customers in the median and {CUSTOMERS_AT_ONCE:,} at most. CPU: of client and database together."
+        f"the longest, and the most memory. The command is a process of its own with {CONNECTIONS} connections, where "
+        f"plain SQL has one; {start_of_command():.1f} seconds of its time are its start. Its chunks of the last round: "
+        f"{len(sizes)}, of {statistics.median(sizes):,.0f} customers in the median and {CUSTOMERS_AT_ONCE:,} at most. "
+        f"CPU: of client and database together."
     )
 
 

@@ -104,7 +104,7 @@ class Command(BaseCommand):
             self.plan(batch, customer_ids, options)
         else:
             with Stop() as stop:
-                lefts = leave_each(batch, customer_ids, **how(stop, count, options))
+                lefts = leave_each(batch, customer_ids, **run_options(stop, count, options))
                 report = report_on(batch, lefts, count, options, self.stdout)
             end_as(report, count, "who has left stays left")
 
@@ -113,7 +113,7 @@ class Command(BaseCommand):
         path, count = Path(options["plan"]), len(customer_ids)
         try:
             with PlanWriter(path, batch, brand_now(batch.brand), count) as plan, Stop() as stop:
-                lefts = leave_each(batch, customer_ids, **how(stop, count, options))
+                lefts = leave_each(batch, customer_ids, **run_options(stop, count, options))
                 report = report_on(batch, plan.written(lefts), count, options, self.stdout)
                 if report.count == count:
                     plan.end()
@@ -131,19 +131,19 @@ class Command(BaseCommand):
         try:
             with opened_plan(Path(options["apply"])) as plan, Stop() as stop:
                 batch = batch_of(plan.head, by=options["by"] or default_by())
-                lefts = carry_out(batch, plan.rows, **how(stop, plan.head.count, options))
+                lefts = carry_out(batch, plan.rows, **run_options(stop, plan.head.count, options))
                 report = report_on(batch, lefts, plan.head.count, options, self.stdout)
         except UnusablePlan as problem:
             raise CommandError(f"Nothing was done: {problem}.", returncode=UNUSABLE) from None
         end_as(report, plan.head.count, "who has left stays left, and is told again")
 
 
-def how(stop: Stop, count: int, options: dict[str, Any]) -> dict[str, Any]:
-    """So many are unenrolled: by the connections asked for, while the report is written; a few by this one, and whoever
-    is enrolled in a transaction that only this one sees.
+def run_options(stop: Stop, count: int, options: dict[str, Any]) -> dict[str, Any]:
+    """Many are unenrolled by the connections asked for, while the report is written; a few by the command's own, and
+    all where it is amid a transaction that only it sees.
     """
-    is_aside = count > FIRST and not connection.in_atomic_block
-    return {"chunks": options["connections"] if is_aside else 0, "is_to_stop": lambda: stop.is_asked}
+    in_threads = count > FIRST and not connection.in_atomic_block
+    return {"chunks": options["connections"] if in_threads else 0, "is_to_stop": lambda: stop.is_asked}
 
 
 def report_on(
