@@ -1,12 +1,9 @@
 """What a leave is decided on: locked and loaded, at a time of one programme and one customer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
-
-from django.db import connection
+from typing import Any, NamedTuple
 
 from enrollments.decisions import CycleState, shown_count
 from enrollments.locks import CALENDAR, lock_participation, refuse_frozen, share_running_cycle
@@ -18,10 +15,10 @@ from targets.errors import StaleInstant
 from targets.models import Customer, Cycle, Target, TargetGroup
 from targets.queries import Named, find_one_by_one, is_active, target_and_customer
 from targets.rows import Row, parse_array
+from targets.statements import fetch_row
 
 
-@dataclass(frozen=True)
-class Situation:
+class Situation(NamedTuple):
     """Where a customer stands in a target, as it stays until this transaction ends.
 
     `stay` is the last one, `is_current` whether he counts as enrolled by it. `cycle` is the first that ends after the
@@ -78,18 +75,14 @@ def lock_named(named: Named, at: datetime, *, is_for_receipt: bool) -> Situation
 
 def _call_lock_enrolment(named: list[Any], at: datetime, is_for_receipt: bool) -> list[Any]:
     group = named[1]
-    with connection.cursor() as cursor:
-        cursor.execute(LOCK_LEAVING, [*named, [CALENDAR, group % 2**31], at, is_for_receipt])
-        (answer,) = cursor.fetchone()
+    (answer,) = fetch_row(LOCK_LEAVING, [*named, [CALENDAR, group % 2**31], at, is_for_receipt])
     return parse_array(answer)
 
 
 def _numbered(found: Situation) -> Situation:
     """With what `lock_enrolment` gives a receipt."""
-    with connection.cursor() as cursor:
-        cursor.execute(NUMBERS)
-        receipt_id, transaction_id = cursor.fetchone()
-    return replace(found, receipt_id=receipt_id, transaction_id=transaction_id)
+    receipt_id, transaction_id = fetch_row(NUMBERS, [])
+    return found._replace(receipt_id=receipt_id, transaction_id=transaction_id)
 
 
 def _situation(

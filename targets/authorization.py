@@ -1,19 +1,17 @@
 """Who calls the API and what he may do, as one statement finds it for every call."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
-from django.db import connection
 
 from targets.models import ApiUser, Brand
 from targets.rows import Row, copy_of
+from targets.statements import fetch_row
 
 
-@dataclass(frozen=True)
-class Authorization:
+class Authorization(NamedTuple):
     """`permission` is the one that the call asks for, such as "enrollments.unenroll"; `is_granted`: he has it, by
     himself or by a group. No other was looked up. `scope`, `client_id` and `ends_at` are of the token he came by; None
     where he came by a password. `api_user` has its user and its brand.
@@ -39,7 +37,7 @@ class Authorization:
     def again(self) -> "Authorization":
         """The same, with objects of its own."""
         person, brand = copy_of(self.api_user.user), copy_of(self.api_user.brand)
-        return replace(self, api_user=copy_of(self.api_user, user=person, brand=brand))
+        return self._replace(api_user=copy_of(self.api_user, user=person, brand=brand))
 
     def may(self, permission: str) -> bool:
         """Raises `ValueError` for a permission that was not looked up."""
@@ -75,7 +73,5 @@ def find_caller(
     Whether he, his user and his brand are active is for the caller to ask.
     """
     app, _, codename = permission.partition(".")
-    with connection.cursor() as cursor:
-        cursor.execute(FIND_CALLER, [username, token_checksum, at, app, codename])
-        row = cursor.fetchone()
+    row = fetch_row(FIND_CALLER, [username, token_checksum, at, app, codename])
     return None if row is None else Authorization.of(row, permission)

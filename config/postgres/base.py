@@ -25,9 +25,22 @@ from .cursor import Cursor
 LEFT_OPEN = (TRANSACTION_STATUS_ACTIVE, TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR)
 
 
+def synchronous(method: Any) -> Any:
+    """A method of Django's without its look, each time, for an event loop in this thread: there are none here."""
+    return method.__wrapped__
+
+
+create_cursor = synchronous(base.DatabaseWrapper.create_cursor)
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
+    cursor = synchronous(base.DatabaseWrapper.cursor)
+    commit = synchronous(base.DatabaseWrapper.commit)
+    ensure_connection = synchronous(base.DatabaseWrapper.ensure_connection)
+
     is_begin_due = False  # an atomic block was entered, and no statement has come yet
     last: tuple[str, Any] | None = None  # what `execute_last` has put off, and its parameters
+    kept: Any = None  # a cursor of `connection`, for what is over when it was executed
 
     def get_connection_params(self) -> dict[str, Any]:
         if "isolation_level" in self.settings_dict["OPTIONS"]:
@@ -35,11 +48,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super().get_connection_params() | {"cursor_factory": Cursor}
 
     def init_connection_state(self) -> None:
-        self.is_begin_due, self.last = False, None
+        self.is_begin_due, self.last, self.kept = False, None, None
         super().init_connection_state()
 
     def create_cursor(self, name: str | None = None) -> Any:
-        cursor = super().create_cursor(name)
+        cursor = create_cursor(self, name)
         cursor.wrapper = self
         if name is not None:  # psycopg2 puts its DECLARE before the statement
             with self.connection.cursor() as unnamed:
@@ -56,15 +69,31 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.run_last()
             self.last = (sql, params)
         else:
-            with self.cursor() as cursor:
-                cursor.execute(sql, params)
+            self.fetch_row(sql, params)
 
     def run_last(self, end: str = "") -> None:
         """What was put off, if there is something, and `end` in the same message."""
         if self.last is not None:
             (sql, params), self.last = self.last, None
+            self.fetch_row(sql + end, params)
+
+    def fetch_row(self, sql: str, params: Any) -> Any:
+        """The first row that a statement answers; None where there is none. As by a cursor that Django makes, without
+        making one.
+        """
+        if self.queries_logged or self.execute_wrappers:  # somebody wants to see it
             with self.cursor() as cursor:
-                cursor.execute(sql + end, params)
+                cursor.execute(sql, params)
+                return cursor.fetchone() if cursor.description else None
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        self.validate_thread_sharing()
+        self.validate_no_broken_transaction()
+        with self.wrap_database_errors:
+            if self.kept is None:
+                self.kept = self.create_cursor()
+            self.kept.execute(sql, params)
+            return self.kept.fetchone() if self.kept.description else None
 
     def _start_transaction_under_autocommit(self) -> None:
         """What Django calls, if there is such a method, to enter an atomic block.
@@ -104,7 +133,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             super()._rollback()  # type: ignore[misc]  # the stubs do not know it
 
     def _close(self) -> None:
-        self.is_begin_due, self.last = False, None
+        self.is_begin_due, self.last, self.kept = False, None, None
         super()._close()  # type: ignore[misc]  # the stubs do not know it
 
     def _savepoint_rollback(self, sid: str) -> None:
@@ -123,6 +152,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if self.connection.info.transaction_status != TRANSACTION_STATUS_IDLE:
                 with self.connection.cursor() as cursor:
                     cursor.execute(statement)
+
+    def close_if_health_check_failed(self) -> None:
+        if not self.health_check_done:  # type: ignore[attr-defined]  # the stubs do not know it
+            super().close_if_health_check_failed()
 
     def is_usable(self) -> bool:
         """Whether the kept connection still serves; asked at the first query of each request.

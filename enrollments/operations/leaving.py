@@ -13,10 +13,10 @@ from enrollments.operations.accounting import WRITTEN, Origin, account_fields
 from enrollments.queries import scheduled_end
 from enrollments.situation import Situation, lock_named, lock_situation
 from targets.errors import CycleNotFound, NotEnrolled
-from targets.last_statement import execute_last
 from targets.models import Customer, Target
 from targets.queries import Named
 from targets.rows import unsaved
+from targets.statements import execute_last
 
 PROGRAMME_OVER = "Target period not found: the last period is over, nothing is left to leave."
 

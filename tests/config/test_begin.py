@@ -18,8 +18,8 @@ from django.test.utils import CaptureQueriesContext
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INERROR, TRANSACTION_STATUS_INTRANS
 from psycopg2.sql import SQL
 
-from targets.last_statement import execute_last
 from targets.models import Brand
+from targets.statements import execute_last, fetch_row
 from tests.factories import BrandFactory
 from tests.faults import ends_connection
 
@@ -406,3 +406,67 @@ def test_last_statement_where_autocommit_was_turned_off_by_hand(brand):
         transaction.set_autocommit(True)
 
     assert name_of(brand) == "renamed"
+
+
+def test_row_is_what_a_cursor_of_django_would_fetch(brand):
+    rows = [
+        fetch_row("SELECT %s, name, 7::numeric, created_at FROM targets_brand WHERE id = %s", ["a", brand.pk]),
+        fetch_row("SELECT 1 WHERE false", []),
+        fetch_row("UPDATE targets_brand SET name = 'without an answer'", []),
+    ]
+
+    assert rows == [("a", "as it was", 7, brand.created_at), None, None]
+    assert rows[0][3].tzinfo is not None
+    assert name_of(brand) == "without an answer"
+
+
+def test_row_is_fetched_by_one_cursor_as_long_as_the_connection_lasts(brand):
+    pids = [fetch_row("SELECT pg_backend_pid()", []) for _ in range(2)]
+    kept = connection.kept
+    ends_connection(connection.connection.info.backend_pid)
+    connection.close()
+
+    assert fetch_row("SELECT pg_backend_pid()", []) not in pids
+    assert connection.kept is not kept
+
+
+def test_begin_and_what_was_put_off_go_ahead_of_a_row(brand):
+    with CaptureQueriesContext(connection) as captured:
+        fetch_row("SELECT 1", [])
+    with transaction.atomic():
+        execute_last(RENAME, [])
+        seen = fetch_row("SELECT name FROM targets_brand", [])
+        inside = status()
+
+    assert sent(captured) == ["SELECT 1"]
+    assert (seen, inside, status()) == (("renamed",), TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_IDLE)
+
+
+def test_what_a_row_fails_with_is_an_error_of_django_and_undoes_the_block(brand):
+    with block_that_ends_in(DataError):
+        fetch_row(f"{RENAME} RETURNING 1", [])
+        fetch_row("SELECT 1 / 0", [])
+
+    assert name_of(brand) == "as it was"
+    assert fetch_row("SELECT 1", []) == (1,)
+
+
+def test_no_row_is_fetched_in_a_block_that_will_be_rolled_back(brand):
+    with block_that_ends_in(transaction.TransactionManagementError):
+        transaction.set_rollback(True)
+        fetch_row(f"{RENAME} RETURNING 1", [])
+
+    assert name_of(brand) == "as it was"
+
+
+def test_who_watches_statements_sees_that_of_a_row_too(brand):
+    seen = []
+
+    def watching(execute, sql, params, many, context):
+        seen.append(sql)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(watching):
+        assert fetch_row("SELECT 1", []) == (1,)
+
+    assert seen == ["SELECT 1"]
