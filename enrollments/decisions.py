@@ -4,16 +4,15 @@ Preview, commit, bulk and admin all ask here; nothing in this module reads a clo
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from enrollments.enums import Effective, Verdict
 from targets.enums import Allocation
 
 
-@dataclass(frozen=True)
-class CycleState:
+class CycleState(NamedTuple):
     """What is known of one cycle at the instant of a decision."""
 
     value: Decimal
@@ -23,8 +22,7 @@ class CycleState:
     is_granted: bool
 
 
-@dataclass(frozen=True)
-class Leave:
+class Leave(NamedTuple):
     """`end_cycle` is all that leaving writes into the stay; the rest says when and what it means."""
 
     end_cycle: int

@@ -5,9 +5,9 @@ hands these four words through every operation.
 """
 
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import cache
 from getpass import getuser
+from typing import NamedTuple
 
 from django.http import HttpRequest
 
@@ -20,8 +20,7 @@ CREDENTIAL_LENGTH = 170  # with the detail: 220
 current_request: ContextVar[HttpRequest | None] = ContextVar("current_request", default=None)
 
 
-@dataclass(frozen=True)
-class Caller:
+class Caller(NamedTuple):
     """`credential` is what proved who it is, never the secret.
 
     "basic acme-api", "bearer acme-api, client q3ZkX0bV8yT1mL5n", "session sam", "session sam, second factor",

@@ -1,8 +1,7 @@
 """What every receipt says, whatever it accounts for."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from enrollments.enums import Source
@@ -14,8 +13,7 @@ MADE_BY_DATABASE = ("id", "transaction_id", "snapshot")
 WRITTEN = [field for field in Receipt._meta.concrete_fields if field.name not in MADE_BY_DATABASE]
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Who asked for a change, when, through which door, and why."""
 
     at: datetime

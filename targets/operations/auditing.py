@@ -4,7 +4,7 @@ Django tells of each row that is saved, so no page and no command can forget it:
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -60,7 +60,7 @@ def _record_about(
     action: AuditAction, caller: Caller, *, kind: str, number: str, name: str, told: Sequence[Change] = ()
 ) -> None:
     AuditEntry.objects.create(
-        **asdict(caller),
+        **caller._asdict(),
         action=action,
         kind=kind,
         object_id=number,
@@ -171,7 +171,7 @@ def _record_failed_sign_in(sender: Any, credentials: dict[str, Any], request: An
     user = User.objects.filter(username=name).first()
     kind, number = str(User._meta.verbose_name), str(user.pk) if user else ""
     if not _failed_too_often(kind, number):
-        nobody = replace(current_caller(), by="", credential="")
+        nobody = current_caller()._replace(by="", credential="")
         _record_about(AuditAction.SIGN_IN_FAILED, nobody, kind=kind, number=number, name=name)
 
 
