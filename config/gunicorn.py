@@ -56,6 +56,9 @@ def pre_request(worker: Any, request: Any) -> None:
 
 
 def post_worker_init(worker: Any) -> None:
+    from config.threads import keep_by_thread  # Django is set up only in the worker
+
+    keep_by_thread()
     # A terminal's Ctrl-C reaches the workers too: told twice to quit, by it and by the master, they would hang.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Python looks for cycles nobody uses with every other call, and now and then in all that is loaded: seldomer.

@@ -1,7 +1,9 @@
 """What the web server serves: Django's handler, without what it would do again for each small call."""
 
 import os
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import django
 from django.conf import settings
@@ -9,9 +11,11 @@ from django.core.cache import close_caches
 from django.core.handlers.base import reset_urlconf
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
-from django.db import reset_queries
+from django.db import close_old_connections, reset_queries
 from django.http import HttpRequest
 from django.urls import ResolverMatch, URLResolver, get_resolver
+
+Resolved = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 
 PATHS = 1024  # remembered; published calls have one for each target
 
@@ -19,11 +23,14 @@ PATHS = 1024  # remembered; published calls have one for each target
 class Handler(WSGIHandler):
     """Remembers where the paths lead that were asked for lately. What leads nowhere is looked up each time."""
 
-    def resolve_request(self, request: HttpRequest) -> ResolverMatch:
+    def resolve_request(self, request: HttpRequest) -> Resolved:  # type: ignore[override]  # only taken to pieces
+        """The view and its arguments."""
         if hasattr(request, "urlconf"):  # set by middleware that has a URL configuration of its own
-            return super().resolve_request(request)
-        request.resolver_match = match = find(get_resolver(), request.path_info)
-        return match
+            match = super().resolve_request(request)
+        else:
+            match = find(get_resolver(), request.path_info)
+            request.resolver_match = match
+        return match.func, match.args, match.kwargs
 
 
 @lru_cache(maxsize=PATHS)
@@ -34,10 +41,12 @@ def find(resolver: URLResolver, path: str) -> ResolverMatch:
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
 
-# What each request begins and ends with, and need not. Connections are looked after at both: only the begin sees how
-# old one has become since the last request.
+# What each request begins and ends with, and need not. Connections are looked after when a request begins: only then
+# is to be seen how old one has become since the last.
 if not settings.DEBUG:
     request_started.disconnect(reset_queries)  # of which none are kept
+if all(each["CONN_MAX_AGE"] != 0 for each in settings.DATABASES.values()):
+    request_finished.disconnect(close_old_connections)  # else none outlives its request
 request_finished.disconnect(reset_urlconf)  # set anew at the begin of each request
 request_finished.disconnect(close_caches)  # Django's own, in memory: there is nothing to close
 

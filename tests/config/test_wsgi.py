@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.cache import close_caches
 from django.core.handlers.base import reset_urlconf
 from django.core.signals import request_finished, request_started
-from django.db import connection, reset_queries
+from django.db import close_old_connections, connection, reset_queries
 from django.test import RequestFactory, override_settings
 from django.urls import path, resolve
 
@@ -31,6 +31,7 @@ def outside_of_transactions(transactional_db):
     connection.close()
     request_started.connect(reset_queries)
     request_finished.connect(close_caches)
+    request_finished.connect(close_old_connections)
     request_finished.connect(reset_urlconf)
 
 
@@ -54,8 +55,9 @@ def answer(path):
 def resolved(path, **attributes):
     request = RequestFactory().get(path)
     vars(request).update(attributes)
-    match = wsgi.application.resolve_request(request)
-    assert request.resolver_match is match
+    found = wsgi.application.resolve_request(request)
+    match = request.resolver_match
+    assert found == (match.func, match.args, match.kwargs)
     return match
 
 

@@ -1,0 +1,61 @@
+"""What each thread of the web server keeps of its own, without looking for an event loop."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.conf import LazySettings, settings
+from django.db import connections
+from django.test import override_settings
+from django.urls import base, get_script_prefix, resolve, set_script_prefix
+
+from config.threads import keep_by_thread
+
+
+@pytest.fixture
+def kept_by_thread(monkeypatch):
+    """As in a process of the web server; afterwards as it was."""
+    for owner, name in (
+        (connections, "_connections"),
+        (base, "_prefixes"),
+        (base, "_urlconfs"),
+        (LazySettings, "__getattribute__"),
+    ):
+        monkeypatch.setattr(owner, name, getattr(owner, name))  # fails where Django has no such name any more
+    keep_by_thread()
+
+
+def test_each_thread_has_a_connection_of_its_own_and_keeps_it(kept_by_thread):
+    def looked_up():
+        return connections["default"], connections["default"]
+
+    with ThreadPoolExecutor(1) as another:
+        theirs, again = another.submit(looked_up).result()
+    ours, ours_again = looked_up()
+
+    assert ours is ours_again
+    assert theirs is again
+    assert theirs is not ours
+    assert connections.all(initialized_only=True) == [ours]
+
+
+def test_prefix_of_paths_is_that_of_the_thread(kept_by_thread):
+    set_script_prefix("/loyalty")
+    with ThreadPoolExecutor(1) as another:
+        prefix = another.submit(get_script_prefix).result()
+
+    assert (get_script_prefix(), prefix) == ("/loyalty/", "/")
+
+
+def test_paths_lead_where_the_settings_say(kept_by_thread):
+    assert resolve("/docs").view_name == "docs"
+
+
+def test_settings_can_be_read_changed_and_put_back(kept_by_thread):
+    with override_settings(CALLER_SECONDS=59, NEW_SETTING="new"):
+        inside = settings.CALLER_SECONDS, settings.NEW_SETTING
+
+    assert inside == (59, "new")
+    assert settings.CALLER_SECONDS != 59
+    with pytest.raises(AttributeError, match="NEW_SETTING"):
+        _ = settings.NEW_SETTING
+    assert settings.configured
