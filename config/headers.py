@@ -7,12 +7,31 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.http.response import HttpResponseBase
+from django.http.response import HttpResponseBase, ResponseHeaders
 
 from config.middleware import API_PATH
 
-NO_FEATURES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
-NO_PAGE = "default-src 'none'; frame-ancestors 'none'"  # data only: nothing of it is shown, run or framed
+Kept = dict[str, tuple[str, str]]  # as a response keeps its headers
+
+
+def kept_of(headers: ResponseHeaders) -> Kept:
+    kept: Kept = headers._store
+    return kept
+
+
+def prepared(**headers: str) -> Kept:
+    """Headers as a response keeps them: looked at once, and not for each answer."""
+    return kept_of(ResponseHeaders({name.replace("_", "-"): value for name, value in headers.items()}))
+
+
+OF_ALL = prepared(
+    Permissions_Policy="camera=(), geolocation=(), microphone=(), payment=(), usb=()", X_Content_Type_Options="nosniff"
+)
+OF_CALLS = OF_ALL | prepared(
+    Content_Security_Policy="default-src 'none'; frame-ancestors 'none'",  # data only: not to be shown, run or framed
+    X_Frame_Options="DENY",
+)
+OF_UNCACHED_CALLS = OF_CALLS | prepared(Cache_Control="no-store")  # who is a customer, and where he stands
 
 
 class HeadersMiddleware:
@@ -24,23 +43,23 @@ class HeadersMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        response["Permissions-Policy"] = NO_FEATURES
-        response["X-Content-Type-Options"] = "nosniff"
+        kept = kept_of(response.headers)
         if API_PATH.match(request.path_info):
-            response["Content-Security-Policy"] = NO_PAGE
-            response["X-Frame-Options"] = "DENY"
-            response.setdefault("Cache-Control", "no-store")  # who is a customer, and where he stands
+            kept |= OF_CALLS if "cache-control" in kept else OF_UNCACHED_CALLS
             if self.tls_only and request.is_secure():
-                response["Strict-Transport-Security"] = self.tls_only
+                kept |= self.tls_only
+        else:
+            kept |= OF_ALL
         return headers_alone(response) if request.method == "HEAD" else response
 
 
-def tls_only() -> str:
+def tls_only() -> Kept:
     """What Django's middleware tells pages, which calls of the API go past; empty where nothing is to be told."""
     if not settings.SECURE_HSTS_SECONDS:
-        return ""
+        return {}
     further = {"includeSubDomains": settings.SECURE_HSTS_INCLUDE_SUBDOMAINS, "preload": settings.SECURE_HSTS_PRELOAD}
-    return "; ".join([f"max-age={settings.SECURE_HSTS_SECONDS}", *(name for name, is_on in further.items() if is_on)])
+    names = [f"max-age={settings.SECURE_HSTS_SECONDS}", *(name for name, is_on in further.items() if is_on)]
+    return prepared(Strict_Transport_Security="; ".join(names))
 
 
 def headers_alone(response: HttpResponseBase) -> HttpResponseBase:

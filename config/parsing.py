@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, QueryDict
-from rest_framework.parsers import BaseParser
+from rest_framework.parsers import BaseParser, DataAndFiles
 
 from config.envelope import BodyTooLarge
 from targets.errors import InvalidInput
@@ -13,7 +13,7 @@ from targets.strict_json import parse_json
 
 
 class StrictJSONParser(BaseParser):
-    """Reads a JSON body of at most `view.max_body_bytes`, or MAX_BODY_BYTES.
+    """Reads a JSON body of at most `view.max_body_bytes`, or MAX_BODY_BYTES. Beside it there are no files.
 
     Raises what `parse_json` raises, `BodyTooLarge`, and `InvalidInput` for a body that ended early.
     """
@@ -23,7 +23,7 @@ class StrictJSONParser(BaseParser):
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         view = (parser_context or {}).get("view")
         limit = getattr(view, "max_body_bytes", settings.MAX_BODY_BYTES)
-        return parse_json(read_body(stream, limit))
+        return DataAndFiles(parse_json(read_body(stream, limit)), {})
 
 
 class StrictFormParser(BaseParser):

@@ -30,7 +30,7 @@ class OperationPermission(BasePermission):
         operation = operation_of(request, view)
         if operation is None:
             return True  # no such method: the view answers 405
-        permission = permission_asked_for(request)
+        permission = required_of(view, operation)
         if not permission:
             raise ImproperlyConfigured(
                 f"{type(view).__name__}.required_permissions names no permission for {operation!r}."
@@ -42,7 +42,12 @@ class OperationPermission(BasePermission):
 def permission_asked_for(request: Request) -> str:
     """What the view requires for the operation; empty where it names none, or is not there."""
     view = request.parser_context.get("view")
-    return getattr(view, "required_permissions", {}).get(operation_of(request, view), "")
+    return required_of(view, operation_of(request, view))
+
+
+def required_of(view: Any, operation: str | None) -> str:
+    permission: str = getattr(view, "required_permissions", {}).get(operation, "")
+    return permission
 
 
 def refuse_outside_scope(request: Request, permission: str) -> None:

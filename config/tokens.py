@@ -17,7 +17,6 @@ from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from config import authentication
 from config.authentication import MOST_USERNAME, BrandBasicAuthentication, decoded, is_active
@@ -29,6 +28,7 @@ from targets.addresses import client_address
 from targets.answers import Answer
 from targets.api.requests import body_of, validated
 from targets.api.shapes import Number, Text
+from targets.api.views import CallView
 from targets.errors import InvalidInput
 from targets.fields import StrictSerializer, TextField
 from targets.models import ApiUser
@@ -85,7 +85,7 @@ def answer_of_server(parameters: Mapping[str, str]) -> tuple[int, dict[str, Any]
     return status, json.loads(text)
 
 
-class ClientCredentialsView(APIView):
+class ClientCredentialsView(CallView):
     """Who asks for a token shows the credentials of a client, and needs no permission. No answer is kept anywhere."""
 
     authentication_classes = ()

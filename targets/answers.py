@@ -1,6 +1,6 @@
 """What a view hands back: data, and what the caller should know besides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,9 @@ def json_bytes(value: Any) -> bytes:
     return ENCODER.encode(value).encode()
 
 
+JSON = {"Content-Type": "application/json"}
+
+
 class Envelope(HttpResponse):
     """The one form of all answers: `{"data", "errors", "warnings"}`, and `pagination` where there is one (api.md 1).
 
@@ -50,7 +53,11 @@ class Envelope(HttpResponse):
 
     def __init__(self, envelope: Mapping[str, Any], *, status: int, headers: Mapping[str, str] | None = None) -> None:
         content = json_bytes(envelope)
-        super().__init__(content, content_type="application/json", status=status, headers=headers)
+        super().__init__(content, status=status, headers=JSON if headers is None else {**JSON, **headers})
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """Its headers."""
+        return self.headers._store.values()
 
 
 class Answer(Envelope):

@@ -5,7 +5,6 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from enrollments.api.plain_activities import NotPlain, plain_activity
 from enrollments.api.rendering import recorded_json
@@ -16,6 +15,7 @@ from enrollments.recording import record_each
 from targets.answers import Answer
 from targets.api.idempotency import idempotent
 from targets.api.requests import brand_of
+from targets.api.views import CallView
 from targets.api.weighing import SET_BASED, weighs
 from targets.fields import list_of
 from targets.models import Cycle
@@ -35,7 +35,7 @@ ONE = OpenApiExample("One", PURCHASE, request_only=True)
 SEVERAL = OpenApiExample("Several", [PURCHASE, PURCHASE | {"eventId": "till-7-4712"}], request_only=True)
 
 
-class ActivitiesView(APIView):
+class ActivitiesView(CallView):
     """Activities of customers: one or up to 1,000, each answered for itself."""
 
     required_permissions = {"post": "enrollments.record_activity"}

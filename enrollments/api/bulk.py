@@ -8,7 +8,6 @@ from django.conf import settings
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from enrollments.api.rendering import notices
 from enrollments.api.schema import EnrollBulkAnswer, LeaveBulkAnswer
@@ -20,6 +19,7 @@ from enrollments.receipts import warnings_of
 from targets.answers import Answer
 from targets.api.idempotency import idempotent
 from targets.api.requests import body_of, brand_of, request_id_of, validated
+from targets.api.views import CallView
 from targets.api.weighing import SET_BASED, weighs
 from targets.errors import ErrorCode
 from targets.fields import CustomerIdField, FlagField, StrictSerializer, path_id
@@ -36,7 +36,7 @@ class EnrollBulkSerializer(StrictSerializer):
     )
 
 
-class BulkView(APIView):
+class BulkView(CallView):
     """Up to 10,000 customers of a target, each with his outcome: only the target can have all of it refused."""
 
     refusals = {"post": (ErrorCode.TARGET_GROUP_NOT_FOUND, ErrorCode.TARGET_NOT_FOUND)}

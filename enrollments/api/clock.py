@@ -2,7 +2,6 @@
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from enrollments.api.schema import ClockAnswer
 from enrollments.api.serializers import ClockSerializer
@@ -11,11 +10,12 @@ from targets.answers import Answer, Notice
 from targets.api.idempotency import idempotent
 from targets.api.rendering import instant
 from targets.api.requests import brand_of, validated
+from targets.api.views import CallView
 from targets.clock import brand_now
 from targets.errors import ErrorCode, NotASandbox, WarningCode
 
 
-class ClockView(APIView):
+class ClockView(CallView):
     """The test clock of a sandbox brand; it stands still until it is set."""
 
     required_permissions = {"get": "enrollments.set_clock", "put": "enrollments.set_clock"}

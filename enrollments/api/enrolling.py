@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from drf_spectacular.utils import OpenApiExample, PolymorphicProxySerializer, extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
-from rest_framework.viewsets import ViewSet
+from rest_framework.viewsets import ViewSetMixin
 
 from enrollments.api.rendering import enrollment_json, notices, receipt_json
 from enrollments.api.schema import EnrollmentAnswer, ReceiptAnswer
@@ -20,6 +20,7 @@ from targets.answers import Answer
 from targets.api.idempotency import idempotent
 from targets.api.replica import tolerates_lag
 from targets.api.requests import brand_of, request_id_of, validated
+from targets.api.views import CallView
 from targets.clock import brand_now, run_at_now
 from targets.errors import ErrorCode
 from targets.fields import list_of, path_id
@@ -68,7 +69,7 @@ class Asked(NamedTuple):
     named: Named
 
 
-class TargetEnrollmentViewSet(ViewSet):
+class TargetEnrollmentViewSet(ViewSetMixin, CallView):
     """The published calls of one target. `unEnroll` is what this product exists for."""
 
     required_permissions = {

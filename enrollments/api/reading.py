@@ -4,7 +4,6 @@ from django.db.models import Q
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from enrollments.api.published import user_json
 from enrollments.api.rendering import receipt_json
@@ -16,13 +15,14 @@ from targets.answers import Answer
 from targets.api.feeds import FeedQuerySerializer, read_feed
 from targets.api.replica import tolerates_lag
 from targets.api.requests import brand_of, validated
+from targets.api.views import CallView
 from targets.clock import brand_now
 from targets.errors import ErrorCode
 from targets.fields import QueryFlagField, QueryIdField, path_id
 from targets.queries import LARGEST_ID, find_customer
 
 
-class ReceiptsView(APIView):
+class ReceiptsView(CallView):
     """The accounts of all enrolment changes."""
 
     is_paginated = True
@@ -38,7 +38,7 @@ class ReceiptsView(APIView):
         return Answer([receipt_json(each) for each in accounts(page.rows)], pagination=page.pagination)
 
 
-class ReceiptView(APIView):
+class ReceiptView(CallView):
     """One receipt; it reads the same for ever."""
 
     required_permissions = {"get": "enrollments.view_receipt"}
@@ -62,7 +62,7 @@ class UserQuerySerializer(serializers.Serializer[dict[str, object]]):
     targetRuleId = QueryIdField("This target only.", 34)
 
 
-class UserTargetGroupsView(APIView):
+class UserTargetGroupsView(CallView):
     """A customer's programmes: a published call."""
 
     published_shape = True

@@ -5,7 +5,6 @@ from typing import Any
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from enrollments.api.schema import TrackedEventAnswer
 from enrollments.models import Participation
@@ -14,6 +13,7 @@ from targets.answers import Answer
 from targets.api.rendering import amount, published_timestamp
 from targets.api.replica import tolerates_lag
 from targets.api.requests import brand_of, validated
+from targets.api.views import CallView
 from targets.clock import brand_now
 from targets.enums import Entity
 from targets.errors import CycleNotFound, ErrorCode, NoRecord
@@ -37,7 +37,7 @@ class TrackedEventsQuerySerializer(serializers.Serializer[dict[str, object]]):
     )
 
 
-class TrackedTargetEventsView(APIView):
+class TrackedTargetEventsView(CallView):
     """What was tracked for a customer in a target: a published call."""
 
     published_shape = True

@@ -6,7 +6,6 @@ from uuid import UUID, uuid4
 
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from enrollments.api.rendering import receipt_json
 from enrollments.api.schema import UndoBatchAnswer, UndoneAnswer
@@ -18,6 +17,7 @@ from enrollments.undoing import TakenBack, Undoing, leaves_of_batch, undo_each
 from targets.answers import Answer
 from targets.api.idempotency import idempotent
 from targets.api.requests import body_of, brand_of, request_id_of, validated
+from targets.api.views import CallView
 from targets.api.weighing import SET_BASED, weighs
 from targets.clock import run_at_now
 from targets.errors import BatchNotFound, ErrorCode
@@ -52,7 +52,7 @@ class UndoBatchSerializer(UndoSerializer):
     )
 
 
-class UndoView(APIView):
+class UndoView(CallView):
     """One leave, taken back."""
 
     required_permissions = {"post": "enrollments.undo_unenrolment"}
@@ -103,7 +103,7 @@ class UndoView(APIView):
         )
 
 
-class UndoBatchView(APIView):
+class UndoBatchView(CallView):
     """The leaves of a batch, taken back."""
 
     required_permissions = {"post": "enrollments.bulk_undo_unenrolment"}

@@ -3,7 +3,6 @@
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from rewards.api.programmes import TargetGroupSerializer, definition
 from rewards.api.rendering import grants_json, groups_json, periods_json, target_json, with_targets
@@ -15,6 +14,7 @@ from targets.api.feeds import FeedQuerySerializer, read_feed
 from targets.api.idempotency import idempotent
 from targets.api.replica import tolerates_lag
 from targets.api.requests import brand_of, request_id_of, validated
+from targets.api.views import CallView
 from targets.clock import brand_now
 from targets.enums import Source
 from targets.errors import ErrorCode
@@ -80,7 +80,7 @@ class GroupsQuerySerializer(serializers.Serializer[dict[str, object]]):
     includeOnlyActive = QueryFlagField(required=False, default=False, help_text="No inactive groups.")
 
 
-class TargetGroupsView(APIView):
+class TargetGroupsView(CallView):
     """Target groups: published calls."""
 
     published_shape = True
@@ -129,7 +129,7 @@ class TargetGroupsView(APIView):
         return Answer(made, status=201, warnings=wanted.warnings)
 
 
-class TargetGroupView(APIView):
+class TargetGroupView(CallView):
     """One target group: a published call."""
 
     published_shape = True
@@ -144,7 +144,7 @@ class TargetGroupView(APIView):
         return Answer(group)
 
 
-class TargetPeriodsView(APIView):
+class TargetPeriodsView(CallView):
     """The calendar of a target group: a published call."""
 
     published_shape = True
@@ -158,7 +158,7 @@ class TargetPeriodsView(APIView):
         return Answer(periods_json(group_of(request, group_id), brand_now(brand_of(request))))
 
 
-class TargetsView(APIView):
+class TargetsView(CallView):
     """The targets of a target group: a published call."""
 
     published_shape = True
@@ -178,7 +178,7 @@ def group_of(request: Request, group_id: str) -> TargetGroup:
     return find_target_group(brand_of(request), path_id(group_id, "targetGroupId"), include_inactive=True)
 
 
-class GrantsView(APIView):
+class GrantsView(CallView):
     """The ledger of what was given."""
 
     is_paginated = True

@@ -8,13 +8,13 @@ from django.core.validators import validate_email
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from targets.answers import Answer
 from targets.api.idempotency import idempotent
 from targets.api.replica import tolerates_lag
 from targets.api.requests import body_of, brand_of, validated
 from targets.api.shapes import Number, NumberOfCustomer, Object, Word
+from targets.api.views import CallView
 from targets.api.weighing import SET_BASED, weighs
 from targets.enums import RegisterOutcome
 from targets.errors import ErrorCode
@@ -75,7 +75,7 @@ class CustomersAnswer(serializers.Serializer[Any]):
     results = RegisteredAnswer(many=True, help_text="One for each customer, in the same order.")
 
 
-class CustomerView(APIView):
+class CustomerView(CallView):
     """One customer, by the brand's own number."""
 
     required_permissions = {"get": "targets.view_customer", "put": "targets.change_customer"}
@@ -116,7 +116,7 @@ class CustomerView(APIView):
         return Answer(customer_json(customer), status=201 if is_new else 200)
 
 
-class CustomersView(APIView):
+class CustomersView(CallView):
     """Many customers at once."""
 
     required_permissions = {"post": "targets.change_customer"}
