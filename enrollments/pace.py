@@ -8,6 +8,7 @@ from typing import TypeVar
 AIM = 0.4  # seconds for a chunk: half of what may be, as the machine may get busier amid one
 FIRST = 1_000  # nothing is known then
 LEAST = 500  # a chunk has its own cost, whatever its size
+REST = 1 / 3  # of what the last chunk took
 
 Item = TypeVar("Item")
 
@@ -16,17 +17,20 @@ class Pace:
     """The `size` of the next chunk: `at_once`; or, if paced, at most so many, and as many as should take `AIM` seconds.
 
     A paced chunk is at most twice as large as the last one that is known to have been done, and not less than half.
+    `rest`: seconds to pause before it where several are worked on at a time, which would leave others no processor.
     """
 
     def __init__(self, at_once: int, *, is_paced: bool) -> None:
         self.at_once = at_once
         self.is_paced = is_paced
         self.size = min(FIRST, at_once) if is_paced else at_once
+        self.rest = 0.0
 
     def took(self, size: int, seconds: float) -> None:
         if self.is_paced:
             fitting = round(size * AIM / max(seconds, 0.001))
             self.size = min(max(fitting, size // 2, LEAST), 2 * size, self.at_once)
+            self.rest = REST * seconds
 
 
 def in_chunks(

@@ -39,9 +39,9 @@ def worked_off(
     """What `work` answers of the items, in their order: it is given chunks as large as `pace.Pace` says.
 
     With `chunks` of 0 it is done in this thread, and what is not consumed is not worked on. Else so many chunks are
-    worked on at a time, ahead of what is consumed, and are ended when nobody consumes any more. `is_to_stop` is asked
-    before each chunk. What is raised of a chunk ends it all: it is raised after what was answered of that chunk before,
-    and, with threads, of those that were under way beside it.
+    worked on at a time, ahead of what is consumed, with the rests of `pace.Pace` where they are several, and are ended
+    when nobody consumes any more. `is_to_stop` is asked before each chunk. What is raised of a chunk ends it all: it is
+    raised after what was answered of that chunk before, and, with threads, of those that were under way beside it.
     """
     if chunks == 0:
         for chunk in in_chunks(items, at_once, is_paced=is_paced):
@@ -50,14 +50,15 @@ def worked_off(
             yield from work(chunk)
         return
 
-    rest, pace = iter(items), Pace(at_once, is_paced=is_paced)
+    left, pace = iter(items), Pace(at_once, is_paced=is_paced)
     under_way: deque[tuple[int, Future[Done[Result]]]] = deque()
     error: Exception | None = None
     with threads(chunks) as pool:
 
         def begin_more() -> None:
-            while len(under_way) < chunks and not is_to_stop() and (chunk := list(islice(rest, pace.size))):
-                under_way.append((len(chunk), pool.submit(timed, work, chunk)))
+            while len(under_way) < chunks and not is_to_stop() and (chunk := list(islice(left, pace.size))):
+                rest_seconds = pace.rest if chunks > 1 else 0
+                under_way.append((len(chunk), pool.submit(timed, work, chunk, rest_seconds)))
 
         begin_more()
         while under_way:
@@ -72,7 +73,8 @@ def worked_off(
         raise error
 
 
-def timed(work: Callable[[list[Item]], Iterator[Result]], chunk: list[Item]) -> Done[Result]:
+def timed(work: Callable[[list[Item]], Iterator[Result]], chunk: list[Item], rest_seconds: float) -> Done[Result]:
+    time.sleep(rest_seconds)
     results: list[Result] = []
     error: Exception | None = None
     begun_at = time.monotonic()

@@ -165,7 +165,9 @@ def test_each_has_a_connection_of_its_own_which_is_closed_at_the_end():
 
 
 def test_chunks_follow_the_pace_of_those_that_are_done(monkeypatch):
-    monkeypatch.setattr(side_by_side, "time", SimpleNamespace(monotonic=lambda: 0.0))  # nothing takes any time
+    monkeypatch.setattr(
+        side_by_side, "time", SimpleNamespace(monotonic=lambda: 0.0, sleep=lambda seconds: None)
+    )  # without time
     sizes = []
 
     def work(chunk):
@@ -176,3 +178,30 @@ def test_chunks_follow_the_pace_of_those_that_are_done(monkeypatch):
 
     assert answers == [2 * item for item in range(46_000)]
     assert sorted(sizes) == [1_000, 1_000, 2_000, 2_000, 4_000, 4_000, 8_000, 8_000, 8_000, 8_000]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "is_paced", "expected"),
+    [(0, True, []), (1, True, [0, 0, 0, 0]), (2, True, [0, 0, 2]), (2, False, [0, 0, 0])],
+)
+def test_several_rest_a_third_of_what_a_chunk_took(monkeypatch, chunks, is_paced, expected):
+    rests = []  # appended to by threads, which lists allow
+
+    class Clock:
+        """Goes on by six seconds whenever it is looked at, for each thread by itself."""
+
+        own = threading.local()
+
+        def monotonic(self):
+            self.own.now = getattr(self.own, "now", 0) + 6
+            return self.own.now
+
+        def sleep(self, resting):
+            rests.append(resting)
+
+    monkeypatch.setattr(side_by_side, "time", Clock())
+
+    answers = list(worked_off(range(2_500), doubled, at_once=1_000, is_paced=is_paced, chunks=chunks, is_to_stop=never))
+
+    assert answers == [2 * item for item in range(2_500)]
+    assert sorted(rests) == expected
