@@ -19,19 +19,17 @@ def kept_of(headers: ResponseHeaders) -> Kept:
     return kept
 
 
-def prepared(**headers: str) -> Kept:
-    """Headers as a response keeps them: looked at once, and not for each answer."""
-    return kept_of(ResponseHeaders({name.replace("_", "-"): value for name, value in headers.items()}))
+def prepared(headers: dict[str, str]) -> Kept:
+    """As a response keeps them: looked at once, and not for each answer."""
+    return kept_of(ResponseHeaders(headers))
 
 
-OF_ALL = prepared(
-    Permissions_Policy="camera=(), geolocation=(), microphone=(), payment=(), usb=()", X_Content_Type_Options="nosniff"
-)
-OF_CALLS = OF_ALL | prepared(
-    Content_Security_Policy="default-src 'none'; frame-ancestors 'none'",  # data only: not to be shown, run or framed
-    X_Frame_Options="DENY",
-)
-OF_UNCACHED_CALLS = OF_CALLS | prepared(Cache_Control="no-store")  # who is a customer, and where he stands
+NO_FEATURES = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
+NO_PAGE = "default-src 'none'; frame-ancestors 'none'"  # data only: nothing of it is shown, run or framed
+
+OF_ALL = prepared({"Permissions-Policy": NO_FEATURES, "X-Content-Type-Options": "nosniff"})
+OF_CALLS = OF_ALL | prepared({"Content-Security-Policy": NO_PAGE, "X-Frame-Options": "DENY"})
+OF_UNCACHED_CALLS = OF_CALLS | prepared({"Cache-Control": "no-store"})  # who is a customer, and where he stands
 
 
 class HeadersMiddleware:
@@ -59,7 +57,7 @@ def tls_only() -> Kept:
         return {}
     further = {"includeSubDomains": settings.SECURE_HSTS_INCLUDE_SUBDOMAINS, "preload": settings.SECURE_HSTS_PRELOAD}
     names = [f"max-age={settings.SECURE_HSTS_SECONDS}", *(name for name, is_on in further.items() if is_on)]
-    return prepared(Strict_Transport_Security="; ".join(names))
+    return prepared({"Strict-Transport-Security": "; ".join(names)})
 
 
 def headers_alone(response: HttpResponseBase) -> HttpResponseBase:

@@ -38,6 +38,12 @@ def find(resolver: URLResolver, path: str) -> ResolverMatch:
     return resolver.resolve(path)
 
 
+def outlive_requests(databases: dict[str, dict[str, Any]]) -> bool:
+    """Whether all connections are kept when a request ends."""
+    ages = [each["CONN_MAX_AGE"] for each in databases.values()]
+    return all(age is None or age > 0 for age in ages)
+
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
 
@@ -45,8 +51,8 @@ django.setup(set_prefix=False)
 # is to be seen how old one has become since the last.
 if not settings.DEBUG:
     request_started.disconnect(reset_queries)  # of which none are kept
-if all(each["CONN_MAX_AGE"] != 0 for each in settings.DATABASES.values()):
-    request_finished.disconnect(close_old_connections)  # else none outlives its request
+if outlive_requests(settings.DATABASES):
+    request_finished.disconnect(close_old_connections)
 request_finished.disconnect(reset_urlconf)  # set anew at the begin of each request
 request_finished.disconnect(close_caches)  # Django's own, in memory: there is nothing to close
 

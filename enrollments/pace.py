@@ -8,7 +8,7 @@ from typing import TypeVar
 AIM = 0.4  # seconds for a chunk: half of what may be, as the machine may get busier amid one
 FIRST = 1_000  # nothing is known then
 LEAST = 500  # a chunk has its own cost, whatever its size
-REST = 1 / 3  # of what the last chunk took
+REST = 1 / 3  # of what the last chunk took, though no more than of twice `AIM`: it may have waited for locks
 
 Item = TypeVar("Item")
 
@@ -30,7 +30,7 @@ class Pace:
         if self.is_paced:
             fitting = round(size * AIM / max(seconds, 0.001))
             self.size = min(max(fitting, size // 2, LEAST), 2 * size, self.at_once)
-            self.rest = REST * seconds
+            self.rest = REST * min(seconds, 2 * AIM)
 
 
 def in_chunks(

@@ -6,7 +6,7 @@ from typing import Any, Protocol, cast
 from django.db import connection
 
 
-class Lean(Protocol):
+class Connection(Protocol):
     """What config.postgres adds to a connection."""
 
     def execute_last(self, sql: str, params: Sequence[Any]) -> None: ...
@@ -16,7 +16,7 @@ class Lean(Protocol):
 
 def fetch_row(sql: str, params: Sequence[Any]) -> Any:
     """The first row that a statement answers, a tuple; None where there is none."""
-    return cast("Lean", connection).fetch_row(sql, params)
+    return cast("Connection", connection).fetch_row(sql, params)
 
 
 def execute_last(sql: str, params: Sequence[Any]) -> None:
@@ -25,4 +25,4 @@ def execute_last(sql: str, params: Sequence[Any]) -> None:
 
     So what it fails with is raised by the end of the block, or by that statement.
     """
-    cast("Lean", connection).execute_last(sql, params)
+    cast("Connection", connection).execute_last(sql, params)

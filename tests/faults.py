@@ -60,7 +60,7 @@ def fault_at_write(number: int, fault: Fault) -> Iterator[None]:
         with connection.execute_wrapper(watch):
             yield
     finally:
-        connection.close_if_unusable_or_obsolete()  # as Django does after each request
+        connection.close_if_unusable_or_obsolete()  # as before the next request
 
 
 def everything() -> dict[str, list[dict[str, Any]]]:

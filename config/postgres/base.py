@@ -25,22 +25,10 @@ from .cursor import Cursor
 LEFT_OPEN = (TRANSACTION_STATUS_ACTIVE, TRANSACTION_STATUS_INTRANS, TRANSACTION_STATUS_INERROR)
 
 
-def synchronous(method: Any) -> Any:
-    """A method of Django's without its look, each time, for an event loop in this thread: there are none here."""
-    return method.__wrapped__
-
-
-create_cursor = synchronous(base.DatabaseWrapper.create_cursor)
-
-
 class DatabaseWrapper(base.DatabaseWrapper):
-    cursor = synchronous(base.DatabaseWrapper.cursor)
-    commit = synchronous(base.DatabaseWrapper.commit)
-    ensure_connection = synchronous(base.DatabaseWrapper.ensure_connection)
-
     is_begin_due = False  # an atomic block was entered, and no statement has come yet
     last: tuple[str, Any] | None = None  # what `execute_last` has put off, and its parameters
-    kept: Any = None  # a cursor of `connection`, for what is over when it was executed
+    own_cursor: Any = None  # of `connection`, for `fetch_row`
 
     def get_connection_params(self) -> dict[str, Any]:
         if "isolation_level" in self.settings_dict["OPTIONS"]:
@@ -48,11 +36,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return super().get_connection_params() | {"cursor_factory": Cursor}
 
     def init_connection_state(self) -> None:
-        self.is_begin_due, self.last, self.kept = False, None, None
+        self.is_begin_due, self.last, self.own_cursor = False, None, None
         super().init_connection_state()
 
     def create_cursor(self, name: str | None = None) -> Any:
-        cursor = create_cursor(self, name)
+        cursor = super().create_cursor(name)
         cursor.wrapper = self
         if name is not None:  # psycopg2 puts its DECLARE before the statement
             with self.connection.cursor() as unnamed:
@@ -90,10 +78,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self.validate_thread_sharing()
         self.validate_no_broken_transaction()
         with self.wrap_database_errors:
-            if self.kept is None:
-                self.kept = self.create_cursor()
-            self.kept.execute(sql, params)
-            return self.kept.fetchone() if self.kept.description else None
+            if self.own_cursor is None:
+                self.own_cursor = self.create_cursor()
+            self.own_cursor.execute(sql, params)
+            return self.own_cursor.fetchone() if self.own_cursor.description else None
 
     def _start_transaction_under_autocommit(self) -> None:
         """What Django calls, if there is such a method, to enter an atomic block.
@@ -133,7 +121,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             super()._rollback()  # type: ignore[misc]  # the stubs do not know it
 
     def _close(self) -> None:
-        self.is_begin_due, self.last, self.kept = False, None, None
+        self.is_begin_due, self.last, self.own_cursor = False, None, None
         super()._close()  # type: ignore[misc]  # the stubs do not know it
 
     def _savepoint_rollback(self, sid: str) -> None:

@@ -3,8 +3,6 @@
 The doors have taken their instant just before the cycle ends; the clock has gone on to its end when they act.
 """
 
-from dataclasses import replace
-
 import pytest
 
 from enrollments.decisions import Leave, decide_leave
@@ -79,7 +77,7 @@ def test_unenrolment_and_close_of_the_cycle_before_pay_it(race: Race, monkeypatc
         return outcome(customer, race.run(leaves(customer, target), closes(brand, closing)))
 
     def leave_everything(**known: object) -> Leave:
-        return replace(decide_leave(**known), end_cycle=known["first_cycle"])
+        return decide_leave(**known)._replace(end_cycle=known["first_cycle"])
 
     with monkeypatch.context() as patch:
         patch.setattr("enrollments.operations.leaving.decide_leave", leave_everything)

@@ -421,13 +421,60 @@ def test_row_is_what_a_cursor_of_django_would_fetch(brand):
 
 
 def test_row_is_fetched_by_one_cursor_as_long_as_the_connection_lasts(brand):
-    pids = [fetch_row("SELECT pg_backend_pid()", []) for _ in range(2)]
-    kept = connection.kept
-    ends_connection(connection.connection.info.backend_pid)
+    fetch_row("SELECT 1", [])
+    first = connection.own_cursor
+    fetch_row("SELECT 2", [])
+    second = connection.own_cursor
     connection.close()
 
-    assert fetch_row("SELECT pg_backend_pid()", []) not in pids
-    assert connection.kept is not kept
+    assert fetch_row("SELECT 3", []) == (3,)
+    assert first is second is not None
+    assert connection.own_cursor is not first
+
+
+def test_connection_lost_before_a_row_is_an_error_and_the_next_block_has_another(brand):
+    with block_that_ends_in(OperationalError):
+        execute(RENAME)
+        ends_connection(connection.connection.info.backend_pid)
+        fetch_row("SELECT 1", [])
+    connection.close_if_unusable_or_obsolete()  # as before the next request
+
+    with transaction.atomic():
+        assert fetch_row("SELECT name FROM targets_brand", []) == ("as it was",)
+
+
+def test_what_was_put_off_goes_ahead_of_a_row_and_is_undone_with_its_inner_block(brand):
+    with transaction.atomic():
+        execute_last("UPDATE targets_brand SET name = 'outer'", [])
+        with block_that_ends_in(Undone):
+            execute_last(RENAME, [])
+            assert fetch_row("SELECT name FROM targets_brand", []) == ("renamed",)
+            raise Undone
+        assert fetch_row("SELECT name FROM targets_brand", []) == ("outer",)
+
+    assert name_of(brand) == "outer"
+
+
+def test_what_was_put_off_fails_ahead_of_a_row(brand):
+    with block_that_ends_in(DataError):
+        execute_last("SELECT 1 / 0", [])
+        fetch_row(f"{RENAME} RETURNING 1", [])
+
+    assert status() == TRANSACTION_STATUS_IDLE
+    assert name_of(brand) == "as it was"
+
+
+def test_row_where_autocommit_was_turned_off_by_hand(brand):
+    transaction.set_autocommit(False)
+    try:
+        row = fetch_row(f"{RENAME} RETURNING name", [])
+        inside = status()
+        transaction.rollback()
+    finally:
+        transaction.set_autocommit(True)
+
+    assert (row, inside) == (("renamed",), TRANSACTION_STATUS_INTRANS)
+    assert name_of(brand) == "as it was"
 
 
 def test_begin_and_what_was_put_off_go_ahead_of_a_row(brand):

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings as site_settings
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import include, path, reverse
 from django.views.debug import ExceptionReporter
 
 from config import urls
+from config.headers import NO_FEATURES, HeadersMiddleware
 from config.request_id import RequestIdFilter
 from tests import deploy_check
 from tests.conftest import basic
@@ -77,6 +79,16 @@ def test_answers_of_the_api_are_data_and_kept_by_no_cache(client):
 
         assert response["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
         assert (response["Cache-Control"], response["X-Content-Type-Options"]) == ("no-store", "nosniff")
+        assert (response["X-Frame-Options"], response["Permissions-Policy"]) == ("DENY", NO_FEATURES)
+
+
+def test_what_an_answer_says_of_caches_itself_is_left_and_no_other_answer_has_it(rf):
+    answers = [HttpResponse(headers={"cache-control": "max-age=60"}), HttpResponse()]
+    middleware = HeadersMiddleware(lambda request: answers.pop(0))
+
+    told = [middleware(rf.get("/v3/schema"))["Cache-Control"] for _ in range(2)]
+
+    assert told == ["max-age=60", "no-store"]
 
 
 @pytest.mark.django_db
@@ -120,6 +132,7 @@ def test_pages_run_only_files_of_ours_and_are_not_framed(client, address):
     assert (policy["frame-ancestors"], policy["base-uri"], policy["form-action"]) == ("'none'", "'none'", "'self'")
     assert (response["X-Frame-Options"], response["Referrer-Policy"]) == ("DENY", "same-origin")
     assert response["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert response["Permissions-Policy"] == NO_FEATURES
 
 
 @pytest.mark.django_db

@@ -8,20 +8,27 @@ from django.db import connections
 from django.test import override_settings
 from django.urls import base, get_script_prefix, resolve, set_script_prefix
 
-from config.threads import keep_by_thread
+from config.threads import LOOKING, keep_by_thread
 
 
 @pytest.fixture
-def kept_by_thread(monkeypatch):
+def kept_by_thread(transactional_db, monkeypatch):
     """As in a process of the web server; afterwards as it was."""
     for owner, name in (
         (connections, "_connections"),
         (base, "_prefixes"),
         (base, "_urlconfs"),
         (LazySettings, "__getattribute__"),
+        *((wrapper, name) for wrapper, names in LOOKING for name in names),
     ):
         monkeypatch.setattr(owner, name, getattr(owner, name))  # fails where Django has no such name any more
     keep_by_thread()
+
+
+def test_database_is_barred_from_tests_that_do_not_ask_for_it():
+    """By a method of Django's, which the product's backend leaves alone until a web server starts."""
+    with pytest.raises(RuntimeError, match="Database access not allowed"):
+        connections["default"].ensure_connection()
 
 
 def test_each_thread_has_a_connection_of_its_own_and_keeps_it(kept_by_thread):
@@ -31,6 +38,9 @@ def test_each_thread_has_a_connection_of_its_own_and_keeps_it(kept_by_thread):
     with ThreadPoolExecutor(1) as another:
         theirs, again = another.submit(looked_up).result()
     ours, ours_again = looked_up()
+    with ours.cursor() as cursor:
+        cursor.execute("SELECT 1")
+        assert cursor.fetchone() == (1,)
 
     assert ours is ours_again
     assert theirs is again

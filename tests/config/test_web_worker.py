@@ -230,12 +230,13 @@ def asked(port, method, path):
         return answer
 
 
-def test_process_looks_for_unused_cycles_only_now_and_then(monkeypatch):
-    frozen, thresholds = [], []
+def test_process_looks_for_unused_cycles_only_now_and_then_and_for_no_event_loop(monkeypatch):
+    frozen, thresholds, kept = [], [], []
+    monkeypatch.setattr("config.threads.keep_by_thread", lambda: kept.append(True))
     monkeypatch.setattr(gunicorn.gc, "freeze", lambda: frozen.append(True))
     monkeypatch.setattr(gunicorn.gc, "set_threshold", lambda *given: thresholds.append(given))
     monkeypatch.setattr(gunicorn.signal, "signal", lambda *given: None)
 
     gunicorn.post_worker_init(None)
 
-    assert (frozen, thresholds) == ([True], [(10_000,)])
+    assert (frozen, thresholds, kept) == ([True], [(10_000,)], [True])

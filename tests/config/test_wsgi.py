@@ -141,3 +141,21 @@ def test_connection_that_has_become_too_old_since_the_last_request_is_replaced(o
 
     assert answer("/readyz")[0] == "200 OK"
     assert kept.closed
+
+
+@pytest.mark.parametrize(
+    ("ages", "expected"), [([60], True), ([None, 1], True), ([0], False), ([60, 0], False), ([-1], False)]
+)
+def test_connections_are_closed_after_each_request_only_where_the_settings_say_so(ages, expected):
+    databases = {str(number): {"CONN_MAX_AGE": age} for number, age in enumerate(ages)}
+
+    assert wsgi.outlive_requests(databases) is expected
+
+
+def test_connection_is_kept_for_the_next_request(outside_of_transactions):
+    connection.close()
+    assert answer("/readyz")[0] == "200 OK"
+    kept = connection.connection
+
+    assert answer("/readyz")[0] == "200 OK"
+    assert connection.connection is kept

@@ -1,6 +1,8 @@
 """How many are unenrolled in one transaction."""
 
-from enrollments.pace import in_chunks
+import pytest
+
+from enrollments.pace import Pace, in_chunks
 
 
 class Clock:
@@ -44,3 +46,15 @@ def test_chunks_hold_each_item_once_in_order():
 
     assert [len(each) for each in chunks] == [1000, 1000, 500]
     assert [item for chunk in chunks for item in chunk] == list(range(2500))
+
+
+def test_rest_is_a_third_of_what_the_last_chunk_took_and_bounded():
+    pace, unpaced = Pace(10_000, is_paced=True), Pace(10_000, is_paced=False)
+    rests = [pace.rest]
+    for seconds in (0.3, 0.6, 30):
+        pace.took(1_000, seconds)
+        unpaced.took(1_000, seconds)
+        rests.append(pace.rest)
+
+    assert rests == pytest.approx([0, 0.1, 0.2, 0.8 / 3])
+    assert unpaced.rest == 0

@@ -1,7 +1,6 @@
 """The state machine would notice: each of these wrong products is caught within a few histories."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -37,7 +36,7 @@ NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 def leave_after_the_running_cycle(patch: pytest.MonkeyPatch) -> None:
     def wrong(**details: Any) -> Any:
         leave = decide(**details)
-        return replace(leave, end_cycle=leave.end_cycle + 1)
+        return leave._replace(end_cycle=leave.end_cycle + 1)
 
     decide = leaving.decide_leave
     patch.setattr(leaving, "decide_leave", wrong)
@@ -93,7 +92,7 @@ def forget_that_a_scheduled_leave_took_effect(patch: pytest.MonkeyPatch) -> None
 
     def wrongly_locked(*details: Any, **more: Any) -> Situation:
         found = lock_situation(*details, **more)
-        return replace(found, is_current=found.stay is not None and wrong(found.stay))
+        return found._replace(is_current=found.stay is not None and wrong(found.stay))
 
     patch.setattr(enrolling, "is_current", wrong)
     patch.setattr(leaving, "lock_situation", wrongly_locked)
