@@ -6,6 +6,7 @@ of times: a tenth of the processor time that it costs.
 """
 
 import threading
+from inspect import unwrap
 
 from django.conf import LazySettings
 from django.db import connections
@@ -21,7 +22,7 @@ def keep_by_thread() -> None:
     connections.close_all()
     for wrapper, methods in LOOKING:
         for name in methods:
-            setattr(wrapper, name, getattr(wrapper, name).__wrapped__)
+            setattr(wrapper, name, unwrap(getattr(wrapper, name)))
     # The stubs know none of these; a version of Django without them is noticed by the tests of the web server.
     connections._connections = threading.local()  # type: ignore[attr-defined]  # see above
     urls._prefixes = threading.local()  # type: ignore[attr-defined]  # see above

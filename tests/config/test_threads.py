@@ -1,6 +1,7 @@
 """What each thread of the web server keeps of its own, without looking for an event loop."""
 
 from concurrent.futures import ThreadPoolExecutor
+from inspect import unwrap
 
 import pytest
 from django.conf import LazySettings, settings
@@ -12,17 +13,31 @@ from config.threads import LOOKING, keep_by_thread
 
 
 @pytest.fixture
-def kept_by_thread(transactional_db, monkeypatch):
-    """As in a process of the web server; afterwards as it was."""
-    for owner, name in (
-        (connections, "_connections"),
-        (base, "_prefixes"),
-        (base, "_urlconfs"),
-        (LazySettings, "__getattribute__"),
-        *((wrapper, name) for wrapper, names in LOOKING for name in names),
-    ):
-        monkeypatch.setattr(owner, name, getattr(owner, name))  # fails where Django has no such name any more
-    keep_by_thread()
+def kept_by_thread(transactional_db):
+    """As in a process of the web server; put back before pytest-django bars the database again."""
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, name in (
+            (connections, "_connections"),
+            (base, "_prefixes"),
+            (base, "_urlconfs"),
+            (LazySettings, "__getattribute__"),
+            *((wrapper, name) for wrapper, names in LOOKING for name in names),
+        ):
+            patch.setattr(owner, name, getattr(owner, name))  # fails where Django has no such name any more
+        keep_by_thread()
+        yield
+        connections.close_all()
+
+
+UNBARRED = [(wrapper, name) for wrapper, names in LOOKING for name in names if name != "ensure_connection"]
+
+
+@pytest.mark.parametrize(("wrapper", "name"), UNBARRED)
+def test_django_looks_for_an_event_loop_around_a_method_that_is_as_well_without(wrapper, name):
+    method = getattr(wrapper, name)
+
+    assert unwrap(method) is not method
+    assert "get_running_loop" in method.__code__.co_names
 
 
 def test_database_is_barred_from_tests_that_do_not_ask_for_it():
