@@ -14,6 +14,8 @@ INSERT INTO enrollments_participation (brand_id, customer_id, target_id, run_num
                                        closed_through)
 SELECT %(brand)s, id, %(target)s, 1, %(at)s, %(at)s, 0 FROM targets_customer WHERE brand_id = %(brand)s ORDER BY id
 """,
+    # Else the foreign keys of the next are looked up by the plan that is best for the empty table they were.
+    "ANALYZE targets_customer, enrollments_participation",
     """
 INSERT INTO enrollments_run (participation_id, number, started_at)
 SELECT id, 1, %(at)s FROM enrollments_participation WHERE target_id = %(target)s
