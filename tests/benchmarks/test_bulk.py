@@ -4,6 +4,7 @@ BULK_CUSTOMERS sets how many customers each contender unenrols in a round (50,00
 """
 
 import itertools
+import json
 import os
 import statistics
 import time
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
+from urllib.request import Request, urlopen
 from uuid import uuid4
 
 import pytest
@@ -26,13 +28,14 @@ from tests.benchmarks.commanding import Commanded, start_of_command, unenroll, w
 from tests.benchmarks.contenders import PRODUCTION, WORKERS, Credentials
 from tests.benchmarks.crowd import Crowd
 from tests.benchmarks.offered import Offered
-from tests.benchmarks.processor_time import of_database
+from tests.benchmarks.processor_time import of_database, of_server
 from tests.benchmarks.test_benchmarks import publish
 from tests.concurrency.workers import url_of_this_database
-from tests.serving import served
+from tests.serving import Serving, served, serving, site
 
 CUSTOMERS = int(os.environ.get("BULK_CUSTOMERS", "50000"))
 ROUNDS = int(os.environ.get("BULK_ROUNDS", "3"))
+CALL_ROUNDS = 7
 A_SECOND = 50  # single calls of others
 SECONDS_WITHOUT = 20  # of them alone, in each round
 MEANWHILE = min(CUSTOMERS, 200_000)  # unenrolled by the command meanwhile, in each round
@@ -65,6 +68,7 @@ UPDATE enrollments_participation participation SET changed_at = %(at)s
 """
 
 COMMAND, PLANNED, APPLIED = "unenroll --file", "unenroll --plan: nothing is written", "unenroll --apply"
+CALLED, FORESEEN = "unEnroll/bulk over HTTP", "unEnroll/bulk with dryRun: nothing is written"
 CHUNKED, AT_ONCE = "floor: the same rows by plain SQL, in the same chunks", "the same rows by plain SQL at once"
 
 
@@ -179,6 +183,48 @@ def aside(*arguments: str, report: Path) -> Commanded:
         return unenroll(*arguments, report=report)
     finally:
         connection.close()
+
+
+def test_call_for_ten_thousand(tmp_path: Path) -> None:
+    """As many as one call takes, in its one transaction, over HTTP."""
+    shares = Shares(0, 2 * CALL_ROUNDS * CUSTOMERS_AT_ONCE)
+    done: defaultdict[str, list[Commanded]] = defaultdict(list)
+    target, secret = shares.crowd.target, Credentials.of(shares.crowd.brand).basic()
+    with serving(tmp_path / "log", site(WORKERS), PRODUCTION | {"DATABASE_URL": url_of_this_database()}) as server:
+        address = f"http://127.0.0.1:{server.port}/v3/targetGroups/{target.target_group_id}/targets/{target.pk}"
+        for _ in range(CALL_ROUNDS):
+            numbers = shares.next(CUSTOMERS_AT_ONCE)
+            for name, dry_run in ((FORESEEN, True), (CALLED, False)):
+                body = json.dumps({"customerIds": list(numbers), "dryRun": dry_run}).encode()
+                done[name].append(timed_call(server, f"{address}/unEnroll/bulk", secret, body))
+            done[AT_ONCE].append(plain_sql(shares.crowd, shares.next(CUSTOMERS_AT_ONCE), [CUSTOMERS_AT_ONCE]))
+    floor = statistics.median(each.seconds for each in done[AT_ONCE])
+    rows = [["", "ms", "x floor", "CPU ms"]]
+    for name, rounds in done.items():
+        median = statistics.median(each.seconds for each in rounds)
+        cpu = statistics.median(each.cpu_seconds for each in rounds)
+        rows.append([name, f"{1000 * median:.0f}", f"{median / floor:.2f}", f"{1000 * cpu:.0f}"])
+    publish(
+        "Ten thousand in one call",
+        rows,
+        note=f"Medians of {CALL_ROUNDS} rounds, in which contenders take turns. CPU: of server and database together.",
+    )
+
+    assert Receipt.objects.count() == Stay.objects.filter(left_at__isnull=False).count() == shares.left
+    shares.crowd.analyze()  # or the checks take for ever
+    assert list(all_violations()) == []
+
+
+def timed_call(server: Serving, url: str, secret: str, body: bytes) -> Commanded:
+    """A call that finds everybody enrolled."""
+    headers = {"Authorization": secret, "Content-Type": "application/json", "X-Forwarded-Proto": "https"}
+    request = Request(url, data=body, headers=headers)  # noqa: S310 - the server that we started
+    cpu, start = of_server(server) + of_database(), time.perf_counter()
+    with urlopen(request) as answer:  # noqa: S310 - the server that we started
+        totals = json.load(answer)["data"]["totals"]
+    seconds = time.perf_counter() - start
+    assert totals["unenrolled"] == CUSTOMERS_AT_ONCE
+    return Commanded(seconds, of_server(server) + of_database() - cpu, 0, seconds)
 
 
 def test_single_calls_meanwhile(tmp_path: Path) -> None:
