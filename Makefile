@@ -45,8 +45,9 @@ run: $(INSTALLED) .env ## serve API, docs page and admin on PORT (8000)
 test: $(INSTALLED) .env ## the whole suite on a real PostgreSQL
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
-soak: $(INSTALLED) .env ## the long random runs: 5,000 fresh histories, 2,000 rounds of each race, 50,000 requests
+soak: $(INSTALLED) .env ## the long random runs: 5,000 fresh histories, 2,000 rounds of each race, 50,000 requests; the whole suite with receipts in parts
 	@RACE_ROUNDS=2000 $(BIN)/python -m pytest -v -n auto --dist worksteal --soak tests/properties tests/concurrency tests/contract tests/plans
+	@$(BIN)/python -m pytest -n auto --dist worksteal --receipts-in-parts
 
 bench: $(INSTALLED) .env ## figures: what a call and a close cost; written to docs/benchmarks.md
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt

@@ -115,15 +115,19 @@ STATEMENTS = {
     ),
     # What is taken back is a leave of the same stay, by the kind of receipt that does that, to the end it had before.
     "undoing_takes_a_leave_back": (
-        "A receipt that takes another one back is of the same stay, and puts the end back that it had before.",
+        "A receipt that takes another one back is the only such one, of the same stay, and puts back the end before.",
         """
         SELECT participation.customer_id, participation.target_id,
                format('receipt %%s (%%s) takes back receipt %%s (%%s)', undoing.id, undoing.kind, receipt.id,
                       receipt.kind) AS detail
           FROM enrollments_receipt undoing
           JOIN enrollments_receipt receipt ON receipt.id = undoing.undoes_id
+          JOIN (
+            SELECT undoes_id, min(id) AS first FROM enrollments_receipt WHERE undoes_id IS NOT NULL GROUP BY undoes_id
+          ) taken_back ON taken_back.undoes_id = receipt.id
           JOIN enrollments_participation participation ON participation.id = undoing.participation_id
          WHERE receipt.stay_id <> undoing.stay_id OR receipt.id > undoing.id
+            OR undoing.id <> taken_back.first
             OR (undoing.kind, receipt.kind) NOT IN
                (('LEAVE_CANCELLED', 'LEAVE_SCHEDULED'), ('UNENROLMENT_UNDONE', 'UNENROLLED'))
             OR (undoing.end_cycle_before, undoing.end_cycle)

@@ -23,15 +23,18 @@ from config import authentication
 from config.guessing import Guesses
 from config.passwords import RememberedCredentials
 from config.recent_callers import recent_callers
+from enrollments.operations import partition_receipts
 from targets.models import Brand
 from tests.database import commit_without_waiting, emptying, made_again, remember_what_migrating_made
 from tests.factories import SECRET, START, ApiUserFactory, BrandFactory
 
+A_FEW_RECEIPTS = 1_000  # so that tests come to write into the second part, and into what has none
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="also run the long tests marked soak")
+    parser.addoption("--receipts-in-parts", action="store_true", help="divide the receipts before all tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -59,9 +62,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, pytestconfig: pytest.Config
+) -> Iterator[None]:
     with django_db_blocker.unblock():
         commit_without_waiting()
+        if pytestconfig.getoption("--receipts-in-parts"):
+            list(partition_receipts(rows=A_FEW_RECEIPTS))
         remember_what_migrating_made()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "sql_flush", emptying)

@@ -10,6 +10,7 @@ from enrollments.operations.erasing import Erasure, erase_customer
 from enrollments.operations.freezing import set_group_active, set_target_active
 from enrollments.operations.leaving import cancel_leave, unenroll, unenroll_named
 from enrollments.operations.leaving_together import LeftTogether, unenroll_together
+from enrollments.operations.partitioning import ReceiptsInUse, partition_receipts, parts_of_receipts
 from enrollments.operations.planning import (
     PlanRefused,
     approve_plan,
@@ -36,6 +37,7 @@ __all__ = [
     "Newcomer",
     "OwnClosed",
     "PlanRefused",
+    "ReceiptsInUse",
     "Recorded",
     "Undone",
     "approve_plan",
@@ -49,6 +51,8 @@ __all__ = [
     "enroll",
     "enroll_newcomers",
     "erase_customer",
+    "partition_receipts",
+    "parts_of_receipts",
     "preview_edit",
     "preview_reward",
     "programme_state",

@@ -343,7 +343,9 @@ GENERATED_BY_DJANGO = r"_(pkey|check|key|uniq|like|[0-9a-f]{8}_(fk|uniq|like)_?\
 OF_OURS = "^(targets|rewards|enrollments)_"
 
 
-def test_every_named_invariant_of_the_database_has_a_statement_here():
+def test_every_named_invariant_of_the_database_has_a_statement_here(pytestconfig):
+    if pytestconfig.getoption("--receipts-in-parts"):
+        pytest.skip("a part's have names of their own")
     with connection.cursor() as cursor:
         cursor.execute(
             """

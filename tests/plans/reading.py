@@ -44,8 +44,14 @@ SELECT relname, pg_stat_get_xact_numscans(oid), pg_stat_get_xact_tuples_returned
 """
 TABLES = """
 CREATE TEMPORARY TABLE growing AS
-SELECT oid, relname, ARRAY(SELECT indexrelid FROM pg_index WHERE indrelid = pg_class.oid) AS indexes
-  FROM pg_class WHERE relkind = 'r' AND relname = ANY (%s)
+SELECT each.oid, each.relname, parent.relname AS part_of,
+       ARRAY(SELECT indexrelid FROM pg_index WHERE indrelid = each.oid) AS indexes
+  FROM pg_class each
+  LEFT JOIN pg_inherits ON inhrelid = each.oid LEFT JOIN pg_class parent ON parent.oid = inhparent
+ WHERE each.relkind = 'r' AND (each.relname = ANY (%(names)s) OR parent.relname = ANY (%(names)s))
+"""
+MISSING = """
+SELECT name FROM unnest(%(names)s) name WHERE NOT EXISTS (SELECT FROM growing WHERE name IN (relname, part_of))
 """
 
 
@@ -69,9 +75,10 @@ class Counters:
 
     def __init__(self, tables: Sequence[str]) -> None:
         with connection.connection.cursor() as cursor:  # not Django's: this is no statement of the request
-            cursor.execute(TABLES, [list(tables)])
-            if cursor.rowcount != len(tables):
-                raise LookupError("A table is not there: its name has changed.")
+            cursor.execute(TABLES, {"names": list(tables)})
+            cursor.execute(MISSING, {"names": list(tables)})
+            if cursor.rowcount:
+                raise LookupError(f"Tables are not there, their names have changed: {cursor.fetchall()}.")
         self.last = self.now()
 
     def now(self) -> dict[str, tuple[int, int, int]]:

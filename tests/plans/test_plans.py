@@ -310,4 +310,4 @@ def test_call_that_has_lost_its_index_is_noticed(index, crowd):
 
     _, read = called(Client(), call, crowd.ids, Authorization=basic("Large-till", SECRET))
 
-    assert table in {each.table for each in too_much(read)}
+    assert any(each.table.startswith(table) for each in too_much(read))  # or a part of it
