@@ -59,6 +59,12 @@ def database(transactional_db, monkeypatch, pytestconfig):
         yield
 
 
+@pytest.fixture
+def superuser():
+    if rows("SELECT current_setting('is_superuser')") != [("on",)]:
+        pytest.skip("only a superuser makes roles and passes triggers")
+
+
 def partition(rows=WIDTH):
     return list(partition_receipts(rows=rows))
 
@@ -149,7 +155,7 @@ def in_other_thread(act):
         return other.submit(closing, act).result()
 
 
-def test_what_was_promised_of_one_table_is_promised_of_all_parts():
+def test_what_was_promised_of_one_table_is_promised_of_all_parts(superuser):
     with connection.cursor() as cursor:
         cursor.execute("DROP ROLE IF EXISTS partly; CREATE ROLE partly")
         cursor.execute("GRANT SELECT, INSERT ON enrollments_receipt TO partly WITH GRANT OPTION")
@@ -318,7 +324,7 @@ def test_of_two_who_take_the_same_back_at_once_the_second_is_refused():
     assert Receipt.objects.filter(undoes=left.pk).count() == 1
 
 
-def test_what_was_taken_back_twice_past_the_trigger_is_found():
+def test_what_was_taken_back_twice_past_the_trigger_is_found(superuser):
     _, left = left_one()
     partition()
     undo_leave(receipt=left, at=START, **ACT)
@@ -452,7 +458,7 @@ def test_of_an_empty_part_nothing_is_known():
     left_one()
     partition()
     fresh = dict(rows("SELECT relname, reltuples FROM pg_class WHERE relname ~ '^enrollments_receipt_[12]$'"))
-    known = rows("SELECT count(*) FROM pg_statistic WHERE starelid = 'enrollments_receipt'::regclass AND stainherit")
+    known = rows("SELECT count(*) FROM pg_stats WHERE tablename = 'enrollments_receipt' AND inherited")
 
     assert fresh == {"enrollments_receipt_1": 2, "enrollments_receipt_2": -1}
     assert known[0][0] > 20
